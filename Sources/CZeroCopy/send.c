@@ -1,0 +1,34 @@
+// Sending and receiving bytes.
+#include "common.h"
+
+#include <sys/uio.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0  // a platform without it (macOS) sets SO_NOSIGPIPE when the socket is opened
+#endif
+
+_Static_assert(sizeof(czc_buffer) == sizeof(struct iovec), "czc_buffer is an iovec");
+_Static_assert(offsetof(czc_buffer, base) == offsetof(struct iovec, iov_base), "czc_buffer is an iovec");
+_Static_assert(offsetof(czc_buffer, length) == offsetof(struct iovec, iov_len), "czc_buffer is an iovec");
+
+int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags) {
+  int native = MSG_NOSIGNAL;
+  if (flags & CZC_SEND_DONTWAIT) native |= MSG_DONTWAIT;
+  if (flags & CZC_SEND_ZEROCOPY) {
+#ifdef __linux__
+    native |= MSG_ZEROCOPY;
+#else
+    return -ENOSYS;
+#endif
+  }
+  struct msghdr message = {0};
+  message.msg_iov = (struct iovec *)buffers;
+  message.msg_iovlen = count;
+  ssize_t sent = sendmsg(fd, &message, native);
+  return sent < 0 ? -errno : sent;
+}
+
+int64_t czc_receive(int fd, void *memory, size_t capacity) {
+  ssize_t received = recv(fd, memory, capacity, 0);
+  return received < 0 ? -errno : received;
+}

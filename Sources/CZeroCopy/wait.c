@@ -1,0 +1,78 @@
+// Waiting for notifications, and telling the time.
+#include "common.h"
+
+#include <time.h>
+
+static uint64_t read_clock(clockid_t clock) {
+  struct timespec now;
+  if (clock_gettime(clock, &now) < 0) return 0;
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t czc_now(void) { return read_clock(CLOCK_MONOTONIC); }
+uint64_t czc_thread_cpu(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
+uint64_t czc_process_cpu(void) { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
+
+#ifdef __linux__
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+int czc_waiter_open(int fd) {
+  int waiter = epoll_create1(EPOLL_CLOEXEC);
+  if (waiter < 0) return -errno;
+  // EPOLLERR and EPOLLHUP need not be asked for. Edge-triggered: poll would wake for ever once both
+  // directions are shut (rule 14), this wakes once for each notification (rule 15).
+  struct epoll_event event = {.events = EPOLLET};
+  if (epoll_ctl(waiter, EPOLL_CTL_ADD, fd, &event) < 0) {
+    int error = errno;
+    close(waiter);
+    return -error;
+  }
+  return waiter;
+}
+
+int czc_waiter_want_writable(int waiter, int fd, bool writable) {
+  struct epoll_event event = {.events = writable ? EPOLLET | EPOLLOUT : EPOLLET};
+  return czc_result(epoll_ctl(waiter, EPOLL_CTL_MOD, fd, &event));
+}
+
+int czc_waiter_wait(int waiter, uint64_t nanoseconds) {
+  uint64_t milliseconds = nanoseconds / 1000000u + (nanoseconds % 1000000u != 0);
+  struct epoll_event event;
+  int count = epoll_wait(waiter, &event, 1, milliseconds > 3600000u ? 3600000 : (int)milliseconds);
+  if (count <= 0) return czc_result(count);
+  int events = 0;
+  if (event.events & EPOLLERR) events |= CZC_EVENT_ERROR;
+  if (event.events & EPOLLHUP) events |= CZC_EVENT_HANGUP;
+  if (event.events & EPOLLOUT) events |= CZC_EVENT_WRITABLE;
+  return events;
+}
+
+#else
+
+#include <poll.h>
+#include <unistd.h>
+
+// Without zero copy the only thing to wait for is room to write, and a plain poll of the socket
+// itself does: the "waiter" is a duplicate of the descriptor.
+int czc_waiter_open(int fd) { return czc_duplicate(fd); }
+
+int czc_waiter_want_writable(int waiter, int fd, bool writable) {
+  (void)waiter, (void)fd, (void)writable;
+  return 0;
+}
+
+int czc_waiter_wait(int waiter, uint64_t nanoseconds) {
+  uint64_t milliseconds = nanoseconds / 1000000u + (nanoseconds % 1000000u != 0);
+  struct pollfd wanted = {.fd = waiter, .events = POLLOUT};
+  int count = poll(&wanted, 1, milliseconds > 3600000u ? 3600000 : (int)milliseconds);
+  if (count <= 0) return czc_result(count);
+  int events = 0;
+  if (wanted.revents & POLLERR) events |= CZC_EVENT_ERROR;
+  if (wanted.revents & POLLHUP) events |= CZC_EVENT_HANGUP;
+  if (wanted.revents & POLLOUT) events |= CZC_EVENT_WRITABLE;
+  return events;
+}
+
+#endif

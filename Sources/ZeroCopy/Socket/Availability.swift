@@ -1,0 +1,86 @@
+internal import CZeroCopy
+public import SystemPackage
+
+/// Whether a socket can send without copying, and why not.
+///
+/// Available means that the kernel takes the request. Whether it then really avoids the copy depends on
+/// the path: `FlushResult.copied` tells.
+public enum Availability: Sendable, Hashable, CustomStringConvertible {
+  case available
+  case unavailable(Reason)
+
+  public var isAvailable: Bool { self == .available }
+
+  public var description: String {
+    switch self {
+    case .available: "available"
+    case .unavailable(let reason): "unavailable: \(reason)"
+    }
+  }
+
+  /// Why a socket cannot send without copying. More reasons may come.
+  public struct Reason: Sendable, Hashable, CustomStringConvertible {
+    private enum Kind: Hashable {
+      case platform, switchedOff, unixSocket, vsock, protocolFamily, upperLayer, earlierSends
+      case kernel(Errno)
+    }
+
+    private let kind: Kind
+
+    private init(_ kind: Kind) { self.kind = kind }
+
+    /// The operating system has no `MSG_ZEROCOPY`.
+    public static let platform = Reason(.platform)
+    /// The environment variable `ZEROCOPY_DISABLE` is set.
+    public static let switchedOff = Reason(.switchedOff)
+    /// AF_UNIX has no zero copy in Linux.
+    public static let unixSocket = Reason(.unixSocket)
+    /// vsock sends take an unknown number of ids each; this release copies there.
+    public static let vsock = Reason(.vsock)
+    /// Neither TCP nor UDP: MPTCP, SCTP and others.
+    public static let protocolFamily = Reason(.protocolFamily)
+    /// A TCP upper-layer protocol, kernel TLS for instance, is attached.
+    public static let upperLayerProtocol = Reason(.upperLayer)
+    /// An adopted descriptor has zero-copy sends of an earlier owner in flight, or a socket filter that
+    /// cannot be told from them.
+    public static let earlierSends = Reason(.earlierSends)
+    /// The kernel refused `SO_ZEROCOPY`.
+    public static func refused(_ errno: Errno) -> Reason { Reason(.kernel(errno)) }
+
+    public var description: String {
+      switch kind {
+      case .platform: "this operating system has no MSG_ZEROCOPY; sends are copied"
+      case .switchedOff: "switched off by the environment variable ZEROCOPY_DISABLE; unset it"
+      case .unixSocket: "Linux has no zero copy for UNIX sockets; sends are copied"
+      case .vsock: "zero copy on vsock is not in this release; sends are copied"
+      case .protocolFamily: "Linux has zero copy for plain TCP and UDP only; sends are copied"
+      case .upperLayer: "kernel TLS, or another upper-layer protocol, refuses zero copy on this socket"
+      case .earlierSends:
+        "zero-copy sends of an earlier owner are in flight, or a socket filter is attached;"
+          + " flush before handing a descriptor over"
+      case .kernel(let errno):
+        "the kernel refused SO_ZEROCOPY (\(errno)); Linux 4.14 has it for TCP, 5.0 for UDP"
+      }
+    }
+  }
+}
+
+extension Availability {
+  /// Switches zero copy on for a new or adopted socket, and says whether it is.
+  static func enabling(on descriptor: CInt, _ facts: czc_socket_facts) -> Availability {
+    if czc_switched_off() == 1 { return .unavailable(.switchedOff) }
+    switch Int(facts.family) {
+    case Int(CZC_FAMILY_UNIX): return .unavailable(.unixSocket)
+    case Int(CZC_FAMILY_VSOCK): return .unavailable(.vsock)
+    default: break
+    }
+    if facts.upper_layer { return .unavailable(.upperLayerProtocol) }
+    if facts.type == CZC_STREAM, !facts.is_tcp { return .unavailable(.protocolFamily) }
+    // An accepted socket has it from its listener (rule 20); asking again does no harm, and on a kernel
+    // that refuses it once connected the answer below is what counts.
+    let result = czc_enable_zerocopy(descriptor)
+    if czc_zerocopy_enabled(descriptor) == 1 { return .available }
+    let errno = Errno(rawValue: result < 0 ? -result : Errno.notSupportedOnSocket.rawValue)
+    return .unavailable(errno == .noFunction ? .platform : .refused(errno))
+  }
+}

@@ -1,0 +1,52 @@
+/// How a socket behaves. Give it to an initialiser; what is `nil` is left as the descriptor has it.
+public struct Configuration: Sendable {
+  /// What a write does when the call itself does not say.
+  public var mode: WriteMode
+
+  /// The longest that connecting to one address may take. A name may resolve to several, which are
+  /// tried one after the other. Name resolution itself cannot be bounded in time.
+  public var connectTimeout: Duration
+
+  /// The longest that a write on a blocking descriptor waits without the peer taking a single byte
+  /// (`SO_SNDTIMEO`). A new socket has no bound where this is `nil`.
+  public var writeTimeout: Duration?
+
+  /// The longest that a read on a blocking descriptor waits for the first byte (`SO_RCVTIMEO`). A new
+  /// socket has no bound where this is `nil`.
+  public var readTimeout: Duration?
+
+  /// `TCP_NODELAY`: small writes leave at once.
+  public var noDelay: Bool?
+
+  /// `SO_KEEPALIVE`: a peer that has vanished is noticed on an idle connection.
+  public var keepAlive: Bool?
+
+  /// `SO_SNDBUF`, in bytes; the kernel doubles it and has limits of its own. Setting it ends TCP's own
+  /// tuning of the send buffer.
+  public var sendBufferSize: Int?
+
+  /// The most bytes that zero-copy sends of this socket may have in flight, and so keep locked. A send
+  /// that alone is larger goes when nothing else is in flight. At the limit `.automatic` copies and
+  /// `.zeroCopy` waits, or throws `.wouldBlock` on a non-blocking descriptor.
+  public var maximumBytesInFlight: Int?
+
+  public init(
+    mode: WriteMode = .automatic,
+    connectTimeout: Duration = .seconds(10),
+    writeTimeout: Duration? = .seconds(60),
+    readTimeout: Duration? = nil,
+    noDelay: Bool? = true,
+    keepAlive: Bool? = nil,
+    sendBufferSize: Int? = nil,
+    maximumBytesInFlight: Int? = nil
+  ) {
+    self.mode = mode
+    self.connectTimeout = connectTimeout
+    self.writeTimeout = writeTimeout
+    self.readTimeout = readTimeout
+    self.noDelay = noDelay
+    self.keepAlive = keepAlive
+    self.sendBufferSize = sendBufferSize
+    self.maximumBytesInFlight = maximumBytesInFlight
+  }
+}

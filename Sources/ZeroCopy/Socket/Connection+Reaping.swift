@@ -1,0 +1,80 @@
+internal import CZeroCopy
+internal import SystemPackage
+
+extension Connection {
+  /// Reads notifications off the error queue and releases what they name. Never waits.
+  /// - Parameter untilEmpty: Go on until the queue is empty; else one system call.
+  /// - Returns: How many sends were released.
+  @discardableResult
+  mutating func reap(untilEmpty: Bool) -> Int {
+    // Where zero copy is off the flag is ignored, and the call would eat stream data (rule 13). But what
+    // was sent before it went off still completes.
+    guard availability.isAvailable || inFlight.count > 0 else { return 0 }
+    sendsSinceReap = 0
+    let capacity = Int(CZC_MAX_NOTIFICATIONS)
+    var released = 0
+    var reaped = czc_reaped()
+    repeat {
+      // C writes at most `capacity` notifications, says how many, and keeps no pointer.
+      unsafe withUnsafeTemporaryAllocation(of: czc_notification.self, capacity: capacity) { buffer in
+        let result = unsafe czc_read_notifications(
+          number, buffer.baseAddress, CInt(capacity), &reaped)
+        guard result == 0 else { return }
+        for index in 0..<Int(reaped.notifications) { unsafe released += release(buffer[index]) }
+      }
+      statistics.reaps += 1
+      statistics.foreignMessages += Int(reaped.foreign)
+      statistics.truncatedMessages += Int(reaped.truncated)
+      // Ids are lost: hold everything until nothing at all is in flight (rule 12).
+      if reaped.truncated > 0 { isUncertain = true }
+      // A call that came back with room to spare has met the end of the queue.
+    } while untilEmpty && Int(reaped.messages) == capacity
+    return released
+  }
+
+  private mutating func release(_ notification: czc_notification) -> Int {
+    let meaning = ids.meaning(
+      first: notification.first, last: notification.last, outstanding: inFlight.outstanding)
+    switch meaning {
+    case .sends(let range):
+      let (released, sends) = release(range)
+      if released == 0 { statistics.repeatedNotifications += 1 }
+      if notification.copied {
+        statistics.copied += sends
+        tally.copied += sends
+      }
+      return released
+    case .alreadyReleased:
+      statistics.repeatedNotifications += 1
+    case .neverIssued:
+      statistics.unknownNotifications += 1
+      isUncertain = true
+    }
+    return 0
+  }
+
+  /// - Returns: How many ids were released, and how many of them were sends.
+  private mutating func release(_ range: Range<UInt64>) -> (released: Int, sends: Int) {
+    var sends = 0
+    var bytes = 0
+    let released = inFlight.release(range) { record in
+      bytes += record.bytes
+      if record.isSend { sends += 1 }
+    }
+    statistics.completed += sends
+    statistics.bytesInFlight -= bytes
+    tally.completed += sends
+    return (released, sends)
+  }
+
+  /// Frees everything where the kernel's own count says that nothing is in flight and nothing unread
+  /// (rule 31): the way out where ids were lost, were not to be trusted, or never came because somebody
+  /// switched SO_ZEROCOPY off behind our back (rule 19).
+  mutating func settleIfAtRest() {
+    reap(untilEmpty: true)
+    guard inFlight.count > 0, czc_option_memory(number) == optionMemoryAtRest else { return }
+    guard reap(untilEmpty: true) == 0, inFlight.count > 0 else { return }
+    statistics.settled += release(inFlight.outstanding).sends
+    isUncertain = false
+  }
+}

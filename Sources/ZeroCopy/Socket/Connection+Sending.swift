@@ -1,0 +1,204 @@
+internal import CZeroCopy
+internal import SystemPackage
+
+/// Memory for one `sendmsg`.
+@unsafe struct Pieces {
+  let start: UnsafePointer<czc_buffer>?
+  let count: CInt
+  /// Of all of them.
+  let byteCount: Int
+}
+
+extension Connection {
+  /// How a write waits where the socket is full.
+  enum Waiting {
+    /// As the descriptor says: in the kernel where it is blocking, else not at all.
+    case asDescriptor
+    /// Here, whatever the descriptor says.
+    case until(Deadline)
+  }
+
+  /// What one `sendmsg` came to.
+  private enum Attempt {
+    case accepted(Int)
+    case shortage(Shortage)
+    case failed(Errno)
+  }
+
+  /// Sends once, whole or in part.
+  mutating func write(
+    _ pieces: Pieces, mode: WriteMode, waiting: Waiting
+  ) throws(ZeroCopyError) -> Int {
+    var zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
+    var patience = Patience(configuration.writeTimeout)
+    while true {
+      let attempt =
+        zeroCopy
+        ? unsafe hindrance(byteCount: pieces.byteCount) ?? attemptZeroCopy(pieces, waiting)
+        : unsafe attemptCopy(pieces, waiting)
+      switch attempt {
+      case .accepted(let count):
+        statistics.sends += 1
+        statistics.bytes += count
+        return count
+      case .shortage(let shortage):
+        zeroCopy = try relieves(shortage, mode, waiting)
+        if !zeroCopy { statistics.fallbacks += 1 }
+      case .failed(.interrupted):
+        guard patience.isLeft else { throw timedOut() }
+      case .failed(.resourceTemporarilyUnavailable):
+        try waitForRoom(waiting)
+      case .failed(.notSupportedOnSocket) where zeroCopy:
+        // Kernel TLS was switched on since (rule 20).
+        availability = .unavailable(.upperLayerProtocol)
+        zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
+        statistics.fallbacks += 1
+      case .failed(let errno):
+        throw failure(errno)
+      }
+    }
+  }
+
+  /// Whether to ask for zero copy.
+  private mutating func chooses(_ mode: WriteMode, byteCount: Int) throws(ZeroCopyError) -> Bool {
+    // An empty TCP send takes no id and an empty datagram takes one (rule 3): there is nothing to gain.
+    guard mode != .copy, byteCount > 0 || mode == .zeroCopy else { return false }
+    if availability == .unavailable(.earlierSends) { checkEarlierSends() }
+    switch (availability, mode) {
+    case (.unavailable(let reason), .zeroCopy): throw .unavailable(reason)
+    case (.unavailable, _): return false
+    case (.available, .zeroCopy): return byteCount > 0
+    case (.available, _): return policy.prefersZeroCopy(byteCount: byteCount)
+    }
+  }
+
+  /// What keeps a zero-copy send from being tried at all.
+  private func hindrance(byteCount: Int) -> Attempt? {
+    guard inFlight.count > 0 else { return nil }
+    // The id of the first one tells where an adopted socket's counter stands: it goes alone (rule 6).
+    if ids.base == nil { return .shortage(.unknownBase) }
+    if let limit = configuration.maximumBytesInFlight, statistics.bytesInFlight + byteCount > limit {
+      return .shortage(.budget(limit))
+    }
+    return nil
+  }
+
+  private func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
+    let result = unsafe czc_send(number, pieces.start, pieces.count, waiting.flags)
+    if result >= 0 { return .accepted(Int(result)) }
+    return .failed(Errno(rawValue: CInt(-result)))
+  }
+
+  private mutating func attemptZeroCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
+    // Before the call: the memory must be held, and the id known, when a notification is quick (rule 7).
+    let send = unsafe inFlight.reserve(SendRecord(bytes: pieces.byteCount))
+    let flags = waiting.flags | CInt(CZC_SEND_ZEROCOPY)
+    let result = unsafe czc_send(number, pieces.start, pieces.count, flags)
+    guard result >= 0 else {
+      let tookID = takesBack(send)
+      let errno = Errno(rawValue: CInt(-result))
+      // vsock answers ENOMEM where the others answer ENOBUFS (rule 5).
+      guard errno == .noBufferSpace || errno == .noMemory else { return .failed(errno) }
+      if tookID { return .shortage(.droppedDatagram) }
+      return .shortage(unsafe Shortage(descriptor: number, byteCount: pieces.byteCount))
+    }
+    let accepted = Int(result)
+    if unsafe accepted != pieces.byteCount { inFlight.updateNewest { $0.bytes = accepted } }
+    statistics.zeroCopySends += 1
+    statistics.zeroCopyBytes += accepted
+    statistics.bytesInFlight += accepted
+    // Read late, read few (rule 8).
+    sendsSinceReap += 1
+    if sendsSinceReap >= 64 { reap(untilEmpty: false) }
+    return .accepted(accepted)
+  }
+
+  /// Takes back the id of a call that failed.
+  /// - Returns: Whether the call took it all the same, as a datagram that failed after it was built does
+  ///   (rule 2). Its notification is on the queue by now.
+  private mutating func takesBack(_ send: UInt64) -> Bool {
+    inFlight.updateNewest {
+      $0.isSend = false
+      $0.bytes = 0
+    }
+    if isDatagram {
+      reap(untilEmpty: true)
+      if !inFlight.isInFlight(send) { return true }
+    }
+    _ = inFlight.takeBack()
+    return false
+  }
+
+  /// Makes room after a shortage: drains, then waits where that is allowed.
+  /// - Returns: Whether to try zero copy again; else to copy.
+  private mutating func relieves(
+    _ shortage: Shortage, _ mode: WriteMode, _ waiting: Waiting
+  ) throws(ZeroCopyError) -> Bool {
+    // No limit of ours: a copy may pass.
+    if case .droppedDatagram = shortage, mode == .zeroCopy { throw shortageError(shortage) }
+    if case .droppedDatagram = shortage { return false }
+    if reap(untilEmpty: true) > 0 { return true }
+    if mode == .automatic { return false }
+    let deadline: Deadline
+    switch waiting {
+    case .until(let given): deadline = given
+    case .asDescriptor:
+      if czc_is_nonblocking(number) == 1 {
+        throw shortage.endsByItself ? .wouldBlock : shortageError(shortage)
+      }
+      deadline = Deadline(after: configuration.writeTimeout)
+    }
+    // With nothing in flight nothing will ever be released, and waiting waits for ever (rule 18).
+    let inFlightNow = inFlight.count
+    guard inFlightNow > 0 else { throw shortageError(shortage) }
+    switch awaitRelease(deadline, { $0.count < inFlightNow }) {
+    case .done: return true
+    case .timedOut: throw shortageError(shortage)
+    case .shutDown: throw .shutDown
+    case .failed(let errno): throw failure(errno)
+    }
+  }
+
+  private func shortageError(_ shortage: Shortage) -> ZeroCopyError {
+    shortage.error(inFlight: inFlight.count, bytesInFlight: statistics.bytesInFlight)
+  }
+
+  /// The descriptor is full: waits for room, or throws.
+  private mutating func waitForRoom(_ waiting: Waiting) throws(ZeroCopyError) {
+    switch waiting {
+    case .asDescriptor:
+      // Asked now and not remembered: another owner may have changed it. A blocking descriptor answers
+      // EAGAIN when SO_SNDTIMEO has passed.
+      throw czc_is_nonblocking(number) == 1 ? .wouldBlock : timedOut()
+    case .until(let deadline):
+      switch awaitRoom(deadline) {
+      case .done: return
+      case .timedOut: throw timedOut()
+      case .shutDown: throw .shutDown
+      case .failed(let errno): throw failure(errno)
+      }
+    }
+  }
+
+  private func timedOut() -> ZeroCopyError {
+    .timedOut("writing", "the peer has taken nothing; try again, or abort")
+  }
+
+  /// The error of a failed send, remembered where it is the connection's end.
+  mutating func failure(_ errno: Errno) -> ZeroCopyError {
+    if errno == .brokenPipe, hasFinishedWriting || descriptor.wasShutDown { return .shutDown }
+    if errno == .noBufferSpace, isDatagram { return shortageError(.droppedDatagram) }
+    note(errno)
+    // After a reset was told once, the kernel answers EPIPE to what follows.
+    return .failure(errno == .brokenPipe ? loss ?? errno : errno, "writing")
+  }
+}
+
+extension Connection.Waiting {
+  fileprivate var flags: CInt {
+    switch self {
+    case .asDescriptor: 0
+    case .until: CInt(CZC_SEND_DONTWAIT)
+    }
+  }
+}

@@ -1,0 +1,129 @@
+internal import CZeroCopy
+internal import SystemPackage
+
+/// The state behind a `ZeroCopySocket`, and the steps that change it.
+///
+/// A step never waits by itself; `Connection+Waiting.swift` is where waiting is. A value without a
+/// `deinit` of its own, so that the socket's `deinit` can take it out and end it in order.
+struct Connection: ~Copyable, Sendable {
+  let descriptor: Descriptor
+  /// The descriptor's number, valid until `isClosed`.
+  let number: CInt
+  let facts: czc_socket_facts
+  let configuration: Configuration
+  let policy: SizePolicy
+
+  var availability: Availability
+  var inFlight = InFlight<SendRecord>()
+  var ids: WireIDs
+  var statistics = Statistics()
+
+  /// Confirmed since the last flush.
+  var tally = FlushResult()
+  /// Zero-copy sends since the error queue was last read.
+  var sendsSinceReap = 0
+  /// The option memory that the socket uses with nothing in flight (rule 31).
+  var optionMemoryAtRest: Int64
+  /// Whether ids may have been lost or are not to be trusted: nothing but rule 31 frees them then.
+  var isUncertain = false
+
+  /// The epoll descriptor, opened by the first wait; -1 before.
+  var waiter: CInt = -1
+  var waiterWantsWritable = false
+
+  var isClosed = false
+  var hasFinishedWriting = false
+  var isPurged = false
+  /// Somebody else has shut the socket down by its descriptor.
+  var wasShutDownElsewhere = false
+  /// The connection's end, and whether a call has thrown it yet.
+  var loss: Errno?
+  var isLossTold = false
+
+  var isDatagram: Bool { facts.type == CZC_DATAGRAM }
+
+  /// Takes over a connected descriptor.
+  /// - Parameter hasHistory: Whether somebody may have made zero-copy sends on it (rule 6).
+  init(
+    owning number: CInt, facts: czc_socket_facts, availability: Availability,
+    configuration: Configuration, hasHistory: Bool
+  ) {
+    descriptor = Descriptor(number)
+    self.number = number
+    self.facts = facts
+    self.configuration = configuration
+    self.availability = availability
+    policy = SizePolicy(isDatagram: facts.type == CZC_DATAGRAM)
+    ids = WireIDs(base: hasHistory ? nil : 0)
+    optionMemoryAtRest = hasHistory ? 0 : czc_option_memory(number)
+    if hasHistory { checkEarlierSends() }
+  }
+
+  /// What is kept for one send: how much it pins, and whether it counts as a send. A datagram that
+  /// failed and took an id all the same (rule 2) does not.
+  struct SendRecord: Sendable {
+    var bytes: Int
+    var isSend = true
+  }
+
+  /// Throws what a call on a socket in this state has to throw.
+  func checkOpen() throws(ZeroCopyError) {
+    if isClosed { throw .closed }
+  }
+
+  /// Rule 6: no call reads the counter, so that an adopted socket starts zero copy only at rest. What is
+  /// on the queue belongs to the earlier owner and is dropped.
+  mutating func checkEarlierSends() {
+    guard availability.isAvailable || availability == .unavailable(.earlierSends) else { return }
+    var reaped = czc_reaped()
+    repeat {
+      var notification = czc_notification()
+      // C writes at most one notification and keeps no pointer.
+      guard unsafe czc_read_notifications(number, &notification, 1, &reaped) == 0 else { break }
+    } while reaped.messages > 0
+    let isAtRest = czc_option_memory(number) == optionMemoryAtRest
+    availability = isAtRest ? .available : .unavailable(.earlierSends)
+  }
+
+  /// Takes what was confirmed since the last flush.
+  mutating func takeTally() -> FlushResult {
+    var result = tally
+    result.remaining = inFlight.count
+    tally = FlushResult()
+    return result
+  }
+
+  /// Remembers an error that ends the connection, or counts as told one that a call throws now.
+  mutating func note(_ errno: Errno) {
+    switch errno {
+    case .brokenPipe, .connectionReset, .connectionAbort, .timedOut, .networkReset:
+      loss = loss ?? errno
+      isLossTold = true
+    default: break
+    }
+  }
+
+  /// close(2), with whatever is in flight: for callers who know that it may be.
+  mutating func tearDown() {
+    guard !isClosed else { return }
+    isClosed = true
+    if waiter >= 0 { _ = czc_close(waiter) }
+    waiter = -1
+    descriptor.close()
+  }
+
+  /// The end of a socket that nobody closed. Memory in flight is not ours here, and the caller may reuse
+  /// it at any time: the connection is purged rather than left to send what comes after (rule 24).
+  mutating func abandon() {
+    guard !isClosed else { return }
+    if inFlight.count > 0 { reap(untilEmpty: true) }
+    if inFlight.count > 0 { purge() }
+    tearDown()
+  }
+
+  /// Empties TCP's queues, so that ids come soon (rule 25). Others have nothing like it.
+  mutating func purge() {
+    isPurged = true
+    if facts.is_tcp { _ = czc_abort(number) }
+  }
+}

@@ -1,0 +1,57 @@
+internal import SystemPackage
+
+/// The errors that have no better place: an errno or a state turned into words.
+extension ZeroCopyError {
+  static var closed: ZeroCopyError {
+    ZeroCopyError(.closed, "the socket is closed", isSocketUsable: false)
+  }
+
+  static var shutDown: ZeroCopyError {
+    ZeroCopyError(
+      .shutDown, "the socket was shut down; close or abort it", isSocketUsable: false)
+  }
+
+  static var wouldBlock: ZeroCopyError {
+    ZeroCopyError(
+      .wouldBlock, "the non-blocking descriptor is not ready; wait for it and try again",
+      isSocketUsable: true)
+  }
+
+  static func timedOut(_ doing: String, _ remedy: String) -> ZeroCopyError {
+    ZeroCopyError(.timedOut, "time was up while \(doing); \(remedy)", isSocketUsable: true)
+  }
+
+  static func unavailable(_ reason: Availability.Reason) -> ZeroCopyError {
+    ZeroCopyError(
+      .zeroCopyUnavailable, "zero copy is unavailable: \(reason); use .automatic or .copy",
+      isSocketUsable: true)
+  }
+
+  /// A failed system call that is neither a full socket nor an exhausted limit.
+  static func failure(_ errno: Errno, _ doing: String) -> ZeroCopyError {
+    switch errno {
+    case .brokenPipe, .connectionReset, .connectionAbort, .timedOut, .networkReset:
+      ZeroCopyError(
+        .connectionLost, "the connection was lost while \(doing); connect again", errno: errno,
+        isSocketUsable: false)
+    case .connectionRefused:
+      ZeroCopyError(
+        .connectionRefused, "nobody listens at the peer's port", errno: errno, isSocketUsable: true)
+    case .messageTooLong:
+      ZeroCopyError(
+        .messageTooLong, "the datagram is too long for the socket or the path; send less at a time",
+        errno: errno, isSocketUsable: true)
+    case .badAddress:
+      ZeroCopyError(
+        .unreadableMemory,
+        "the kernel cannot read the memory: a mapped file has become shorter, or it is device memory",
+        errno: errno, isSocketUsable: true)
+    case .badFileDescriptor, .notSocket, .socketNotConnected, .addressRequired:
+      ZeroCopyError(
+        .unsuitableDescriptor, "the descriptor is not a connected socket", errno: errno,
+        isSocketUsable: false)
+    default:
+      ZeroCopyError(.system, "\(doing) failed", errno: errno, isSocketUsable: true)
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/// What a socket has done since it was made.
+public struct Statistics: Sendable, Hashable, CustomStringConvertible {
+  /// Calls of `sendmsg` that were accepted, zero-copy or not.
+  public var sends = 0
+  /// Bytes that were accepted.
+  public var bytes = 0
+  /// Accepted sends that asked for zero copy.
+  public var zeroCopySends = 0
+  /// Bytes of those.
+  public var zeroCopyBytes = 0
+  /// Zero-copy sends whose memory the kernel has released.
+  public var completed = 0
+  /// How many of `completed` were reported as copied after all; an estimate, see `FlushResult.copied`.
+  public var copied = 0
+  /// Zero-copy sends whose memory the kernel may still read.
+  public var inFlight = 0
+  /// Bytes of those: pinned memory.
+  public var bytesInFlight = 0
+  /// Sends that `.automatic` copied because zero copy was refused or a limit was exhausted.
+  public var fallbacks = 0
+  /// Reads of the error queue.
+  public var reaps = 0
+  /// Messages on the error queue that were not notifications: time stamps, ICMP errors.
+  public var foreignMessages = 0
+  /// Notifications lost to a control buffer that was too small.
+  public var truncatedMessages = 0
+  /// Notifications for sends that were known to be done.
+  public var repeatedNotifications = 0
+  /// Notifications for sends that this socket never made: another owner uses the same socket.
+  public var unknownNotifications = 0
+  /// Sends released without a notification of their own, because the kernel's count of notification
+  /// blocks showed that nothing was in flight any more.
+  public var settled = 0
+
+  package init() {}
+
+  public var description: String {
+    var text =
+      "sends \(sends) (\(bytes) bytes), zero-copy \(zeroCopySends) (\(zeroCopyBytes) bytes),"
+      + " completed \(completed), copied \(copied), in flight \(inFlight) (\(bytesInFlight) bytes),"
+      + " fallbacks \(fallbacks)"
+    if foreignMessages > 0 { text += ", foreign messages \(foreignMessages)" }
+    if truncatedMessages > 0 { text += ", truncated messages \(truncatedMessages)" }
+    if repeatedNotifications > 0 { text += ", repeated notifications \(repeatedNotifications)" }
+    if unknownNotifications > 0 { text += ", unknown notifications \(unknownNotifications)" }
+    if settled > 0 { text += ", settled \(settled)" }
+    return text
+  }
+}

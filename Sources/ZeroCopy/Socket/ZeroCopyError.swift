@@ -1,0 +1,105 @@
+public import SystemPackage
+
+/// What went wrong, what had been accepted by then, and what to do about it.
+public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
+  /// The kind of an error. More may come: let a `switch` over codes have a `default`.
+  public struct Code: Sendable, Hashable, CustomStringConvertible {
+    public let description: String
+
+    private init(_ description: String) { self.description = description }
+
+    /// The endpoint's text is malformed, or of a kind that the call cannot use. No socket was made.
+    public static let invalidEndpoint = Code("invalidEndpoint")
+    /// The name did not resolve. No socket was made.
+    public static let unresolvedName = Code("unresolvedName")
+    /// Nobody listens there. When connecting, no socket was made; on a datagram socket, which stays
+    /// usable, it answers an earlier datagram.
+    public static let connectionRefused = Code("connectionRefused")
+    /// Connecting or listening failed otherwise; `errno` says how. No socket was made.
+    public static let connectFailed = Code("connectFailed")
+    /// The time was up. The socket stays usable, except after `writeAndFlush` has aborted it.
+    public static let timedOut = Code("timedOut")
+    /// A non-blocking descriptor is full or empty now. The socket stays usable.
+    public static let wouldBlock = Code("wouldBlock")
+    /// The socket was closed, aborted or relinquished before.
+    public static let closed = Code("closed")
+    /// `finishWriting()`, a `ShutdownHandle` or someone with the descriptor has shut it down. No more can
+    /// be written; call `close` or `abort`.
+    public static let shutDown = Code("shutDown")
+    /// The peer or the network has ended the connection; `errno` says how. Not usable any more, except
+    /// to `flush` what is in flight, and to `close`.
+    public static let connectionLost = Code("connectionLost")
+    /// `.zeroCopy` was asked for, and the socket cannot. It stays usable.
+    public static let zeroCopyUnavailable = Code("zeroCopyUnavailable")
+    /// `.zeroCopy` was asked for, and the user's locked memory (RLIMIT_MEMLOCK) is used up. The socket
+    /// stays usable.
+    public static let lockedMemoryLimit = Code("lockedMemoryLimit")
+    /// `.zeroCopy` was asked for, and the socket's notification memory (net.core.optmem_max) is used up.
+    /// The socket stays usable.
+    public static let notificationMemoryLimit = Code("notificationMemoryLimit")
+    /// The kernel dropped the datagram on its way out. The socket stays usable.
+    public static let datagramDropped = Code("datagramDropped")
+    /// The datagram is larger than the socket or the path takes. The socket stays usable.
+    public static let messageTooLong = Code("messageTooLong")
+    /// The memory cannot be read: a mapped file has become shorter, or it is device memory. The socket
+    /// stays usable.
+    public static let unreadableMemory = Code("unreadableMemory")
+    /// Not a connected stream or datagram socket. An adopted descriptor stays the caller's.
+    public static let unsuitableDescriptor = Code("unsuitableDescriptor")
+    /// Sends are in flight, and the call would lose track of them. Call `flush` first.
+    public static let sendsInFlight = Code("sendsInFlight")
+    /// Another system call failed; `errno` says how.
+    public static let system = Code("system")
+  }
+
+  public let code: Code
+
+  /// The kernel's own error, where there was one.
+  public let errno: Errno?
+
+  /// How many bytes of this call's buffers were accepted before. They are sent, or on their way.
+  public let bytesAccepted: Int
+
+  /// Whether the socket can still be written to.
+  public let isSocketUsable: Bool
+
+  /// What a flush had confirmed by then, where the call was flushing. `remaining` counts the sends whose
+  /// memory must still not be touched.
+  public let flushed: FlushResult?
+
+  /// What happened, and what to do next.
+  public let message: String
+
+  public var description: String {
+    var text = message
+    if let errno { text += " (\(errno))" }
+    if bytesAccepted > 0 { text += "; \(bytesAccepted) bytes were accepted before" }
+    if let flushed { text += "; \(flushed)" }
+    return text
+  }
+
+  package init(
+    _ code: Code, _ message: String, errno: Errno? = nil, bytesAccepted: Int = 0,
+    isSocketUsable: Bool, flushed: FlushResult? = nil
+  ) {
+    self.code = code
+    self.message = message
+    self.errno = errno
+    self.bytesAccepted = bytesAccepted
+    self.isSocketUsable = isSocketUsable
+    self.flushed = flushed
+  }
+
+  /// The same error, thrown by a call that had got further.
+  func adding(bytesAccepted: Int) -> ZeroCopyError {
+    ZeroCopyError(
+      code, message, errno: errno, bytesAccepted: self.bytesAccepted + bytesAccepted,
+      isSocketUsable: isSocketUsable, flushed: flushed)
+  }
+
+  func adding(flushed: FlushResult, isSocketUsable: Bool? = nil) -> ZeroCopyError {
+    ZeroCopyError(
+      code, message, errno: errno, bytesAccepted: bytesAccepted,
+      isSocketUsable: isSocketUsable ?? self.isSocketUsable, flushed: flushed)
+  }
+}

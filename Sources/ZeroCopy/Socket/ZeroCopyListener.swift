@@ -1,0 +1,92 @@
+internal import CZeroCopy
+public import SystemPackage
+
+/// A listening socket whose connections can send without copying.
+///
+/// `SO_ZEROCOPY` is set before it listens, because an accepted socket inherits what the listener had
+/// before the handshake.
+public struct ZeroCopyListener: ~Copyable, Sendable {
+  private let descriptor: Descriptor
+  private let number: CInt
+  private let endpoint: Endpoint
+  private let configuration: Configuration
+  private var isClosed = false
+
+  /// Binds to an endpoint and listens. Port 0 takes a free port, see `localAddress`. A UNIX path must not
+  /// exist; it stays when the listener is closed, as others may have made their own there since.
+  ///
+  /// The corresponding system calls are `socket`, `setsockopt(SO_ZEROCOPY)`, `bind` and `listen`.
+  /// - Parameter configuration: For the sockets that will be accepted.
+  /// - Throws: `.invalidEndpoint`, for datagram endpoints too; `.unresolvedName`; `.connectFailed`.
+  public init(
+    binding endpoint: Endpoint, configuration: Configuration = Configuration()
+  ) throws(ZeroCopyError) {
+    guard endpoint.isStream else {
+      throw ZeroCopyError(
+        .invalidEndpoint, "'\(endpoint)' is a datagram endpoint, which nothing can be accepted from",
+        isSocketUsable: false)
+    }
+    var failure = Errno.addressNotAvailable
+    for address in try endpoint.addresses(passive: true) {
+      let number = unsafe withUnsafePointer(to: address) { unsafe Self.listen(on: $0) }
+      if number >= 0 {
+        descriptor = Descriptor(number)
+        self.number = number
+        self.endpoint = endpoint
+        self.configuration = configuration
+        return
+      }
+      failure = Errno(rawValue: -number)
+    }
+    throw ZeroCopyError(
+      .connectFailed, "cannot listen on \(endpoint)", errno: failure, isSocketUsable: false)
+  }
+
+  /// As `init(binding:configuration:)` over an `Endpoint`.
+  public init(
+    binding endpoint: String, configuration: Configuration = Configuration()
+  ) throws(ZeroCopyError) {
+    try self.init(binding: Endpoint(parsing: endpoint), configuration: configuration)
+  }
+
+  @unsafe private static func listen(on address: UnsafePointer<czc_address>) -> CInt {
+    let number = unsafe czc_open(address)
+    guard number >= 0 else { return number }
+    // Refused where the family has none; what an accepted socket has is read back from it (rule 20).
+    if czc_switched_off() == 0 { _ = czc_enable_zerocopy(number) }
+    let result = unsafe czc_listen(number, address, 1024)
+    if result == 0 { return number }
+    _ = czc_close(number)
+    return result
+  }
+
+  /// The address that it listens on: with the port that was taken, where 0 was asked for.
+  /// The corresponding system call is `getsockname`.
+  public var localAddress: String {
+    if isClosed { return "" }
+    return unsafe describe { unsafe czc_local_address_text(number, $0, $1) }
+  }
+
+  /// The descriptor, lent: for options of your own. It is non-blocking. -1 once closed.
+  public var fileDescriptor: FileDescriptor { FileDescriptor(rawValue: isClosed ? -1 : number) }
+
+  /// Takes the next connection, waiting for one.
+  ///
+  /// The corresponding system call is `accept4`.
+  /// - Parameter timeout: The longest to wait; `nil` is for ever.
+  /// - Throws: `.timedOut`, `.closed`; `.system` with the errno, EMFILE for instance. The listener goes on.
+  public mutating func accept(timeout: Duration? = nil) throws(ZeroCopyError) -> ZeroCopySocket {
+    guard !isClosed else { throw .closed }
+    let accepted = czc_accept(number, timeout?.wholeNanoseconds ?? .max)
+    if accepted >= 0 { return try ZeroCopySocket(ours: accepted, configuration) }
+    let errno = Errno(rawValue: -accepted)
+    guard errno != .timedOut else { throw .timedOut("accepting", "nobody has connected") }
+    throw .failure(errno, "accepting")
+  }
+
+  /// Stops listening. Connections that were accepted go on. Calling it again does nothing.
+  public mutating func close() {
+    isClosed = true
+    descriptor.close()
+  }
+}

@@ -1,0 +1,43 @@
+internal import CZeroCopy
+internal import SystemPackage
+
+extension ZeroCopySocket {
+  /// Says that nothing more will be written; the peer reads the end of the stream. Reading goes on, and
+  /// so do sends in flight: flush them.
+  ///
+  /// The corresponding system call is `shutdown(SHUT_WR)`. Calling it again does nothing.
+  /// - Throws: `.closed`, `.connectionLost`, `.unsuitableDescriptor`, `.system`.
+  public mutating func finishWriting() throws(ZeroCopyError) {
+    try connection.checkOpen()
+    guard !connection.hasFinishedWriting else { return }
+    let result = czc_shutdown(connection.number, CInt(CZC_SHUT_WRITE))
+    guard result == 0 else {
+      // The kernel knows no peer any more: the connection has ended before.
+      if -result == Errno.socketNotConnected.rawValue {
+        connection.noteLoss()
+        throw .failure(connection.loss ?? .connectionReset, "finishing")
+      }
+      throw .failure(Errno(rawValue: -result), "finishing")
+    }
+    connection.hasFinishedWriting = true
+  }
+
+  /// Flushes, then closes. What was accepted is still delivered, as after any close.
+  ///
+  /// Idempotent; afterwards every other call throws `.closed`. The corresponding system call is `close`.
+  /// - Throws: What `flush(timeout:)` throws. **With sends in flight the socket is still open then**
+  ///   (`flushed.remaining`): call it again, or `abort()`. With none it is closed all the same.
+  public mutating func close(timeout: Duration) throws(ZeroCopyError) {
+    try connection.close(Deadline(after: timeout))
+  }
+
+  /// Ends the connection now: TCP's unsent data is thrown away and the peer sees a reset. Then it waits up
+  /// to one second for notifications that are late, and closes.
+  ///
+  /// Idempotent. The corresponding system calls are `connect(AF_UNSPEC)`, for TCP alone, and `close`.
+  /// - Returns: What was confirmed since the last flush. **Where `remaining` is not 0, the memory of so
+  ///   many sends must never be used again**: the kernel, a driver or a card may still read it, and
+  ///   nothing will say when it has done.
+  @discardableResult
+  public mutating func abort() -> FlushResult { connection.abort() }
+}

@@ -1,0 +1,50 @@
+extension ZeroCopySocket {
+  /// Waits until the kernel has let go of every zero-copy send of this socket.
+  ///
+  /// The memory of those sends is free again when this has returned. Returns at once where nothing is in
+  /// flight. Waits at most `timeout`, without using the processor, on a non-blocking descriptor too.
+  /// The corresponding system calls are `recvmmsg(MSG_ERRQUEUE)` and `epoll_wait`.
+  ///
+  /// Confirmed is not delivered: only the peer can tell what it received.
+  ///
+  /// - Returns: What was confirmed since the last flush; `remaining` is 0.
+  /// - Throws: In each case `flushed` says what was done, and its `remaining` how many sends are in flight
+  ///   still. `.timedOut`: flush again, or `abort()`. `.shutDown`: the socket was shut down from
+  ///   elsewhere, and what is in flight may never be acknowledged: `abort()`. `.connectionLost`: the
+  ///   connection failed and no call has said so before; `remaining` is 0. `.closed`, `.system`.
+  @discardableResult
+  public mutating func flush(timeout: Duration) throws(ZeroCopyError) -> FlushResult {
+    try connection.checkOpen()
+    return try connection.flush(Deadline(after: timeout))
+  }
+
+  /// Reads the notifications that are there, and never waits.
+  ///
+  /// Writes do this by themselves now and then; a program that stops writing for a while may call it to
+  /// keep `statistics` fresh. The corresponding system call is `recvmmsg(MSG_ERRQUEUE | MSG_DONTWAIT)`.
+  /// - Returns: How many sends were released. They still count in the next flush's `completed`.
+  /// - Throws: `.closed`.
+  @discardableResult
+  public mutating func reap() throws(ZeroCopyError) -> Int {
+    try connection.checkOpen()
+    let before = connection.statistics.completed
+    if connection.inFlight.count > 0 { connection.reap(untilEmpty: true) }
+    return connection.statistics.completed - before
+  }
+
+  /// The number that the next zero-copy send gets. Sends are numbered from 0.
+  package var nextSend: UInt64 { connection.inFlight.next }
+
+  /// As `flush(timeout:)`, for the sends before a number only, and without touching the flush's counts.
+  package mutating func waitForRelease(before send: UInt64, timeout: Duration) throws(ZeroCopyError) {
+    try connection.checkOpen()
+    guard connection.inFlight.oldest < send else { return }
+    switch connection.awaitRelease(Deadline(after: timeout), { $0.oldest >= send }) {
+    case .done: return
+    case .timedOut:
+      throw .timedOut("waiting for memory", "the peer has not acknowledged; wait again, or abort")
+    case .shutDown: throw .shutDown
+    case .failed(let errno): throw .failure(errno, "waiting for memory")
+    }
+  }
+}

@@ -1,0 +1,250 @@
+internal import CZeroCopy
+internal import SystemPackage
+
+extension ZeroCopySocket {
+  /// Sends the bytes of several buffers, in order, as one system call: possibly only some of them.
+  ///
+  /// Waits on a blocking descriptor until some are accepted, at most `Configuration.writeTimeout`. At
+  /// most 1,024 non-empty buffers go at once; a datagram takes them all or fails. A datagram is sent
+  /// whole. The corresponding system call is `sendmsg`, always with `MSG_NOSIGNAL`.
+  ///
+  /// **With zero copy the memory must neither change nor be freed until a `flush` has confirmed it.**
+  /// Whether it went by zero copy in `.automatic` is not told: treat it as if.
+  ///
+  /// Where a limit of the kernel is exhausted (ENOBUFS), the error queue is drained and the send tried
+  /// again. If that does not help, `.automatic` copies; `.zeroCopy` waits for a completion where the
+  /// descriptor is blocking and something is in flight, and else throws which limit it is.
+  ///
+  /// - Parameter mode: `nil` for the mode of the socket's configuration.
+  /// - Returns: The bytes accepted; 0 only where there were none.
+  /// - Throws: Nothing is accepted then. `.wouldBlock` on a non-blocking descriptor that is full;
+  ///   `.timedOut`; `.zeroCopyUnavailable`, `.lockedMemoryLimit`, `.notificationMemoryLimit` in
+  ///   `.zeroCopy`; `.messageTooLong`, `.datagramDropped`, `.connectionRefused` on datagram sockets;
+  ///   `.unreadableMemory`; `.system`. After these the socket goes on. `.connectionLost`, `.shutDown`,
+  ///   `.closed`: it does not.
+  @unsafe @discardableResult
+  public mutating func writev(
+    _ buffers: Span<UnsafeRawBufferPointer>, mode: WriteMode? = nil
+  ) throws(ZeroCopyError) -> Int {
+    try connection.checkOpen()
+    var cursor = Cursor()
+    return try unsafe writeOnce(buffers, &cursor, mode ?? connection.configuration.mode, .asDescriptor)
+  }
+
+  /// As `writev` over a span of buffers.
+  @unsafe @inlinable @discardableResult
+  public mutating func writev(
+    _ buffers: [UnsafeRawBufferPointer], mode: WriteMode? = nil
+  ) throws(ZeroCopyError) -> Int {
+    try unsafe writev(buffers.span, mode: mode)
+  }
+
+  /// As `writev` over a span of buffers, for a single one.
+  @unsafe @discardableResult
+  public mutating func writev(
+    _ buffer: UnsafeRawBufferPointer, mode: WriteMode? = nil
+  ) throws(ZeroCopyError) -> Int {
+    try connection.checkOpen()
+    return try unsafe writeOnce(buffer, mode ?? connection.configuration.mode, .asDescriptor)
+  }
+
+  /// Sends all bytes of several buffers, in order, with as many system calls as it takes.
+  ///
+  /// As `writev` otherwise; a datagram socket sends one datagram.
+  /// - Throws: As `writev`. `bytesAccepted` says how many bytes were accepted before: go on behind them,
+  ///   not from the start.
+  @unsafe public mutating func writeAll(
+    _ buffers: Span<UnsafeRawBufferPointer>, mode: WriteMode? = nil
+  ) throws(ZeroCopyError) {
+    try connection.checkOpen()
+    try unsafe writeAll(buffers, mode ?? connection.configuration.mode, .asDescriptor)
+  }
+
+  /// As `writeAll` over a span of buffers.
+  @unsafe @inlinable public mutating func writeAll(
+    _ buffers: [UnsafeRawBufferPointer], mode: WriteMode? = nil
+  ) throws(ZeroCopyError) {
+    try unsafe writeAll(buffers.span, mode: mode)
+  }
+
+  /// As `writeAll` over a span of buffers, for a single one.
+  @unsafe public mutating func writeAll(
+    _ buffer: UnsafeRawBufferPointer, mode: WriteMode? = nil
+  ) throws(ZeroCopyError) {
+    try connection.checkOpen()
+    try unsafe writeAll(buffer, mode ?? connection.configuration.mode, .asDescriptor)
+  }
+
+  /// Sends all bytes and returns when the kernel has let go of their memory: safe with any memory that
+  /// can be borrowed.
+  ///
+  /// **It returns, or throws, only then.** When the time is up while bytes are in flight, the TCP
+  /// connection is aborted, and the call stays until the last notification is in: usually at once, late
+  /// ones were seen up to 0.75 s after an abort. A datagram socket has no abort: there it stays until the
+  /// network device has let go. Memory safety outranks the bound.
+  ///
+  /// Waits, on a non-blocking descriptor too, for at most `timeout` while the peer takes nothing or
+  /// acknowledges nothing. Everything else that is in flight on the socket is flushed with it.
+  ///
+  /// - Returns: As `flush(timeout:)`.
+  /// - Throws: As `writeAll` and `flush(timeout:)`; `bytesAccepted` says how far it got. Where
+  ///   `isSocketUsable` is false after `.timedOut` the connection was aborted.
+  @discardableResult
+  public mutating func writeAndFlush(
+    _ span: RawSpan, timeout: Duration, mode: WriteMode? = nil
+  ) throws(ZeroCopyError) -> FlushResult {
+    // The pointer stays valid while `span` is borrowed: until this call ends, when nothing is in flight.
+    try unsafe span.withUnsafeBytes { (buffer) throws(ZeroCopyError) -> FlushResult in
+      try unsafe writeAndFlush(borrowed: buffer, Deadline(after: timeout), mode)
+    }
+  }
+
+  /// As `writeAndFlush` over a raw span.
+  @discardableResult
+  public mutating func writeAndFlush(
+    _ span: Span<UInt8>, timeout: Duration, mode: WriteMode? = nil
+  ) throws(ZeroCopyError) -> FlushResult {
+    // Bytes of UInt8 are all initialised, which is what `bytes` cannot promise of every type.
+    try writeAndFlush(unsafe span.bytes, timeout: timeout, mode: mode)
+  }
+}
+
+extension ZeroCopySocket {
+  private mutating func writeAndFlush(
+    borrowed buffer: UnsafeRawBufferPointer, _ deadline: Deadline, _ mode: WriteMode?
+  ) throws(ZeroCopyError) -> FlushResult {
+    try connection.checkOpen()
+    // Before anything is in flight: without it the memory could not be waited for.
+    if let errno = connection.openWaiter() { throw connection.failure(errno) }
+    var accepted = 0
+    do throws(ZeroCopyError) {
+      let mode = mode ?? connection.configuration.mode
+      try unsafe writeAll(buffer, mode, .until(deadline))
+      accepted = buffer.count
+      return try connection.flush(deadline)
+    } catch {
+      let failure = error.adding(bytesAccepted: accepted)
+      guard connection.recall(deadline) else { throw failure }
+      let flushed = connection.takeTally()
+      throw failure.adding(flushed: flushed, isSocketUsable: false)
+    }
+  }
+
+  private mutating func writeAll(
+    _ buffers: Span<UnsafeRawBufferPointer>, _ mode: WriteMode, _ waiting: Connection.Waiting
+  ) throws(ZeroCopyError) {
+    var cursor = Cursor()
+    do throws(ZeroCopyError) {
+      repeat {
+        _ = try unsafe writeOnce(buffers, &cursor, mode, waiting)
+      } while unsafe cursor.isBefore(endOf: buffers)
+    } catch {
+      throw error.adding(bytesAccepted: cursor.byteCount)
+    }
+  }
+
+  private mutating func writeAll(
+    _ buffer: UnsafeRawBufferPointer, _ mode: WriteMode, _ waiting: Connection.Waiting
+  ) throws(ZeroCopyError) {
+    var rest = unsafe buffer
+    do throws(ZeroCopyError) {
+      repeat {
+        let count = try unsafe writeOnce(rest, mode, waiting)
+        unsafe rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      } while unsafe !rest.isEmpty
+    } catch {
+      throw error.adding(bytesAccepted: buffer.count - rest.count)
+    }
+  }
+
+  private mutating func writeOnce(
+    _ buffer: UnsafeRawBufferPointer, _ mode: WriteMode, _ waiting: Connection.Waiting
+  ) throws(ZeroCopyError) -> Int {
+    var piece = unsafe czc_buffer(base: buffer.baseAddress, length: buffer.count)
+    return try unsafe withUnsafePointer(to: &piece) { (start) throws(ZeroCopyError) -> Int in
+      try unsafe connection.write(
+        Pieces(start: start, count: 1, byteCount: buffer.count), mode: mode, waiting: waiting)
+    }
+  }
+
+  /// One system call's worth from the cursor on; moves the cursor behind what was accepted.
+  private mutating func writeOnce(
+    _ buffers: Span<UnsafeRawBufferPointer>, _ cursor: inout Cursor, _ mode: WriteMode,
+    _ waiting: Connection.Waiting
+  ) throws(ZeroCopyError) -> Int {
+    let capacity = unsafe min(buffers.count - cursor.index, Int(CZC_MAX_BUFFERS))
+    let start = cursor
+    let (count, next) = try unsafe withTemporary(capacity) { (pieces) throws(ZeroCopyError) in
+      var next = start
+      var filled = 0
+      var byteCount = 0
+      // Empty buffers are passed over: they would count against the 1,024.
+      while unsafe next.index < buffers.count, filled < capacity {
+        let buffer = unsafe buffers[next.index]
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[next.offset...])
+        if unsafe !rest.isEmpty {
+          unsafe pieces.initializeElement(
+            at: filled, to: czc_buffer(base: rest.baseAddress, length: rest.count))
+          byteCount += rest.count
+          filled += 1
+        }
+        next = Cursor(index: next.index + 1, offset: 0, byteCount: start.byteCount + byteCount)
+      }
+      if connection.isDatagram, unsafe next.isBefore(endOf: buffers) {
+        throw ZeroCopyError(
+          .messageTooLong, "a datagram takes at most \(CZC_MAX_BUFFERS) buffers", isSocketUsable: true)
+      }
+      let count = try unsafe connection.write(
+        Pieces(start: UnsafePointer(pieces.baseAddress), count: CInt(filled), byteCount: byteCount),
+        mode: mode, waiting: waiting)
+      return (count, count == byteCount ? next : nil)
+    }
+    if let next { cursor = next } else { unsafe cursor.advance(by: count, in: buffers) }
+    return count
+  }
+}
+
+/// A place in a list of buffers.
+private struct Cursor {
+  var index = 0
+  var offset = 0
+  /// Bytes before it.
+  var byteCount = 0
+
+  /// Whether there are bytes left.
+  func isBefore(endOf buffers: Span<UnsafeRawBufferPointer>) -> Bool {
+    for later in unsafe index..<buffers.count {
+      if unsafe buffers[later].count > (later == index ? offset : 0) { return true }
+    }
+    return false
+  }
+
+  mutating func advance(by count: Int, in buffers: Span<UnsafeRawBufferPointer>) {
+    byteCount += count
+    var left = count
+    while unsafe index < buffers.count {
+      let here = unsafe buffers[index].count - offset
+      if left < here {
+        offset += left
+        return
+      }
+      left -= here
+      index += 1
+      offset = 0
+    }
+  }
+}
+
+/// Room for the buffers of one call, on the stack for the usual few.
+@unsafe private func withTemporary<Result>(
+  _ capacity: Int, _ body: (UnsafeMutableBufferPointer<czc_buffer>) throws(ZeroCopyError) -> Result
+) throws(ZeroCopyError) -> Result {
+  // The standard library's own function passes typed errors on only as `any Error`.
+  try unsafe withUnsafeTemporaryAllocation(of: czc_buffer.self, capacity: max(1, capacity)) { pieces in
+    do throws(ZeroCopyError) {
+      return Swift.Result<Result, ZeroCopyError>.success(try unsafe body(pieces))
+    } catch {
+      return .failure(error)
+    }
+  }.get()
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct ZeroCopyTool: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "zerocopy")
+}
