@@ -1,8 +1,24 @@
-// Memory to send from, and terminals to report to.
+// Files and memory to send from, and terminals to report to.
 #include "common.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+int64_t czc_file_size(int fd) {
+  struct stat facts;
+  if (fstat(fd, &facts) < 0) return -errno;
+  if (S_ISDIR(facts.st_mode)) return -EISDIR;
+  return S_ISREG(facts.st_mode) ? facts.st_size : -ESPIPE;
+}
+
+int czc_memory_file(void) {
+#ifdef __linux__
+  return czc_result(memfd_create("zerocopy", MFD_CLOEXEC));
+#else
+  return -ENOSYS;
+#endif
+}
 
 static void *checked(void *memory, int *error) {
   if (memory != MAP_FAILED) return memory;
@@ -23,5 +39,7 @@ void *czc_map_memory(size_t length, int *error) {
 }
 
 int czc_unmap(void *memory, size_t length) { return czc_result(munmap(memory, length)); }
+
+int czc_equal(const void *left, const void *right, size_t length) { return memcmp(left, right, length) == 0; }
 
 int czc_is_terminal(int fd) { return isatty(fd) == 1; }

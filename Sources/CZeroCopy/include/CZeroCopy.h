@@ -212,7 +212,14 @@ int czc_switched_off(void);
 // strerror_r(3). Length.
 int czc_error_text(int error, char *text, size_t capacity);
 
-// ---- Memory (memory.c) ------------------------------------------------------------------------
+// ---- Files and memory (memory.c) --------------------------------------------------------------
+
+// fstat(2): the size of a regular file in bytes; -EISDIR for a directory, -ESPIPE for anything else that
+// has no size, -errno.
+int64_t czc_file_size(int fd);
+
+// A file of its own in memory, without a name: memfd_create(2); -ENOSYS off Linux.
+int czc_memory_file(void);
 
 // mmap(2): a file for reading (PROT_READ, MAP_SHARED), or NULL with the errno in *error.
 void *czc_map_file(int fd, size_t length, int *error);
@@ -220,6 +227,9 @@ void *czc_map_file(int fd, size_t length, int *error);
 // the shared zero page, which would go out as zeros whatever is written later (rule 23).
 void *czc_map_memory(size_t length, int *error);
 int czc_unmap(void *memory, size_t length);
+
+// memcmp(3): 1 where the bytes are equal, 0 where not.
+int czc_equal(const void *left, const void *right, size_t length);
 
 // isatty(3): 1 or 0.
 int czc_is_terminal(int fd);

@@ -1,0 +1,169 @@
+import ArgumentParser
+import CZeroCopy
+import SystemPackage
+import ZeroCopy
+
+struct Doctor: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Say whether this machine can send without copying, and what stands in the way.",
+    discussion: "Exits with 1 where TCP cannot send without copying here.")
+
+  @Flag(help: "Report as JSON.")
+  var json = false
+
+  func run() throws {
+    let diagnosis = Diagnosis()
+    print(json ? try encoded(diagnosis) : diagnosis.text)
+    if !diagnosis.tcp.isAvailable { throw ExitCode.failure }
+  }
+}
+
+/// What `doctor` finds out.
+struct Diagnosis: Encodable {
+  struct Support: Encodable {
+    var isAvailable: Bool
+    var note: String
+  }
+
+  struct Shortage: Encodable {
+    var what: String
+    var remedy: String
+  }
+
+  var kernel: String
+  var tcp: Support
+  var udp: Support
+  var unix: Support
+  var vsock: Support
+  /// Bytes; `nil` for no limit.
+  var lockedMemoryLimit: Int64?
+  var isLockedMemoryLifted: Bool
+  /// Bytes a socket.
+  var optionMemoryLimit: Int64?
+  var transparentHugePages: String?
+  var reservedHugePages: Int?
+  var shortages: [Shortage] = []
+  var verdict = ""
+
+  init() {
+    let release = Self.kernelRelease()
+    let limits = SystemLimits.current
+    kernel = release
+    tcp = Self.support(CZC_FAMILY_IPV4, CZC_STREAM)
+    udp = Self.support(CZC_FAMILY_IPV4, CZC_DATAGRAM)
+    unix = Self.support(CZC_FAMILY_UNIX, CZC_STREAM)
+    vsock = Self.vsockSupport(KernelVersion(release: release))
+    lockedMemoryLimit = limits.lockedMemory
+    isLockedMemoryLifted = limits.isLockedMemoryLifted
+    optionMemoryLimit = limits.optionMemory
+    transparentHugePages = Self.chosenWord(in: "/sys/kernel/mm/transparent_hugepage/enabled")
+    reservedHugePages = Self.contents(of: "/proc/sys/vm/nr_hugepages").flatMap { Int($0) }
+    shortages = findShortages()
+    verdict = findVerdict()
+  }
+
+  private func findShortages() -> [Shortage] {
+    var found: [Shortage] = []
+    if czc_switched_off() == 1 {
+      found.append(
+        Shortage(what: "zero copy is switched off by ZEROCOPY_DISABLE", remedy: "unset ZEROCOPY_DISABLE"))
+    }
+    if let limit = lockedMemoryLimit, !isLockedMemoryLifted, limit < 64 << 20 {
+      found.append(
+        Shortage(
+          what: "locked memory: \(formatted(bytes: Int(limit))) for all sockets of this user together",
+          remedy: "ulimit -l unlimited (as root, or in /etc/security/limits.conf), LimitMEMLOCK=infinity in"
+            + " a service's unit, or setcap cap_ipc_lock+ep PROGRAM"))
+    }
+    if let limit = optionMemoryLimit, limit < 128 << 10 {
+      found.append(
+        Shortage(
+          what: "notification memory: \(formatted(bytes: Int(limit))) a socket",
+          remedy: "sysctl -w net.core.optmem_max=1048576"))
+    }
+    if transparentHugePages == "never" {
+      found.append(
+        Shortage(
+          what: "transparent huge pages are off, which make zero copy cheaper",
+          remedy: "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"))
+    }
+    return found
+  }
+
+  private func findVerdict() -> String {
+    guard tcp.isAvailable else { return "TCP cannot send without copying here: \(tcp.note)." }
+    let rest = shortages.isEmpty ? "nothing stands in the way" : "but mind the shortages above"
+    return "TCP\(udp.isAvailable ? " and UDP" : "") can send without copying; \(rest)."
+      + " Whether it pays depends on the path: over loopback the kernel copies all the same."
+  }
+
+  private static func support(_ family: some BinaryInteger, _ type: some BinaryInteger) -> Support {
+    if czc_switched_off() == 1 {
+      return Support(isAvailable: false, note: "\(Availability.Reason.switchedOff)")
+    }
+    let result = czc_probe_zerocopy(CInt(family), CInt(type))
+    if result == 0 { return Support(isAvailable: true, note: "available") }
+    if Int(family) == Int(CZC_FAMILY_UNIX) {
+      return Support(isAvailable: false, note: "\(Availability.Reason.unixSocket)")
+    }
+    let errno = Errno(rawValue: -result)
+    let reason: Availability.Reason = errno == .noFunction ? .platform : .refused(errno)
+    return Support(isAvailable: false, note: "\(reason)")
+  }
+
+  private static func vsockSupport(_ version: KernelVersion?) -> Support {
+    let result = czc_probe_zerocopy(CInt(CZC_FAMILY_VSOCK), CInt(CZC_STREAM))
+    if result == -Errno.addressFamilyNotSupported.rawValue {
+      return Support(isAvailable: false, note: "this kernel has no vsock (module vsock)")
+    }
+    let kernel = result == 0 ? "the kernel has it" : "the kernel refuses it (\(Errno(rawValue: -result)))"
+    let defect = version?.vsockDefect.map { "; \($0)" } ?? ""
+    return Support(isAvailable: false, note: "\(kernel)\(defect); this release copies on vsock")
+  }
+
+  private static func kernelRelease() -> String {
+    // C writes at most `capacity` bytes and says how many.
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
+      let count = unsafe czc_kernel_release(buffer.baseAddress, buffer.count)
+      guard count > 0 else { return "unknown" }
+      return unsafe String(decoding: UnsafeRawBufferPointer(buffer)[..<Int(count)], as: UTF8.self)
+    }
+  }
+
+  private static func contents(of path: String) -> String? {
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else {
+      return nil
+    }
+    defer { try? file.close() }
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = try? unsafe bytes.withUnsafeMutableBytes { try unsafe file.read(into: $0) }
+    guard let count else { return nil }
+    return String(decoding: bytes[..<count].filter { $0 != 10 }, as: UTF8.self)
+  }
+
+  /// The word in brackets of "always [madvise] never".
+  private static func chosenWord(in path: String) -> String? {
+    guard let text = contents(of: path), let open = text.firstIndex(of: "[") else { return nil }
+    return String(text[text.index(after: open)...].prefix { $0 != "]" })
+  }
+
+  var text: String {
+    func size(_ bytes: Int64?) -> String { bytes.map { formatted(bytes: Int($0)) } ?? "no limit" }
+    var lines = [
+      "kernel               \(kernel)",
+      "TCP                  \(tcp.note)",
+      "UDP                  \(udp.note)",
+      "UNIX                 \(unix.note)",
+      "vsock                \(vsock.note)",
+      "locked memory        \(size(lockedMemoryLimit)) a user"
+        + (isLockedMemoryLifted ? ", lifted for this process by CAP_IPC_LOCK" : ""),
+      "notification memory  \(optionMemoryLimit.map { formatted(bytes: Int($0)) } ?? "unknown") a socket",
+      "huge pages           transparent: \(transparentHugePages ?? "unknown"), reserved: \(reservedHugePages ?? 0)",
+    ]
+    for shortage in shortages {
+      lines += ["", "shortage: \(shortage.what)", "   remedy: \(shortage.remedy)"]
+    }
+    lines += ["", verdict]
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,50 @@
+import CZeroCopy
+import SystemPackage
+
+/// A progress bar with the rate on a terminal; nothing elsewhere.
+struct Progress {
+  private let total: Int?
+  private let isShown: Bool
+  private let start = czc_now()
+  private var nextUpdate: UInt64 = 0
+  private var hasDrawn = false
+
+  /// - Parameter total: Bytes to come, where they are known.
+  init(total: Int?, isQuiet: Bool) {
+    self.total = total
+    isShown = !isQuiet && czc_is_terminal(FileDescriptor.standardError.rawValue) == 1
+  }
+
+  /// Draws at most ten times a second.
+  mutating func update(_ done: Int) {
+    guard isShown else { return }
+    let now = czc_now()
+    guard now >= nextUpdate else { return }
+    nextUpdate = now + 100_000_000
+    draw(done, now)
+  }
+
+  /// Takes the bar away: the report follows.
+  mutating func end() {
+    if hasDrawn { note("\r\u{1B}[K", terminator: "") }
+  }
+
+  private mutating func draw(_ done: Int, _ now: UInt64) {
+    hasDrawn = true
+    let seconds = max(Double(now - start) / 1e9, 1e-9)
+    var line = "\r\u{1B}[K"
+    if let total, total > 0 {
+      let share = min(1, Double(done) / Double(total))
+      let filled = Int(share * 30)
+      line += "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled) + "] "
+      line += "\(Int(share * 100)) % "
+    }
+    line += "\(formatted(bytes: done)), \(formatted(rate: Double(done) / seconds))"
+    note(line, terminator: "")
+  }
+}
+
+/// A line for the person who watches, on standard error.
+func note(_ text: String, terminator: String = "\n") {
+  _ = try? FileDescriptor.standardError.writeAll((text + terminator).utf8)
+}
