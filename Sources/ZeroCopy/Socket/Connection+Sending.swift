@@ -29,18 +29,24 @@ extension Connection {
   mutating func write(
     _ pieces: Pieces, mode: WriteMode, waiting: Waiting
   ) throws(ZeroCopyError) -> Int {
-    var zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
+    let zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
+    let attempt = unsafe attempt(pieces, zeroCopy: zeroCopy, waiting)
+    if case .accepted(let count) = attempt { return accepts(count) }
+    return unsafe try persist(after: attempt, pieces, zeroCopy: zeroCopy, mode, waiting)
+  }
+
+  /// Goes on after a first attempt that was not accepted. Kept apart, because most sends never come here.
+  @inline(never)
+  private mutating func persist(
+    after first: Attempt, _ pieces: Pieces, zeroCopy: Bool, _ mode: WriteMode, _ waiting: Waiting
+  ) throws(ZeroCopyError) -> Int {
+    var zeroCopy = zeroCopy
+    var attempt = first
     var patience = Patience(configuration.writeTimeout)
     while true {
-      let attempt =
-        zeroCopy
-        ? unsafe hindrance(byteCount: pieces.byteCount) ?? attemptZeroCopy(pieces, waiting)
-        : unsafe attemptCopy(pieces, waiting)
       switch attempt {
       case .accepted(let count):
-        statistics.sends += 1
-        statistics.bytes += count
-        return count
+        return accepts(count)
       case .shortage(let shortage):
         zeroCopy = try relieves(shortage, mode, waiting)
         if !zeroCopy { statistics.fallbacks += 1 }
@@ -56,20 +62,38 @@ extension Connection {
       case .failed(let errno):
         throw failure(errno)
       }
+      attempt = unsafe self.attempt(pieces, zeroCopy: zeroCopy, waiting)
     }
   }
 
+  private mutating func attempt(_ pieces: Pieces, zeroCopy: Bool, _ waiting: Waiting) -> Attempt {
+    zeroCopy
+      ? unsafe hindrance(byteCount: pieces.byteCount) ?? attemptZeroCopy(pieces, waiting)
+      : unsafe attemptCopy(pieces, waiting)
+  }
+
+  private mutating func accepts(_ count: Int) -> Int {
+    statistics.sends += 1
+    statistics.bytes += count
+    return count
+  }
+
   /// Whether to ask for zero copy.
+  @inline(__always)
   private mutating func chooses(_ mode: WriteMode, byteCount: Int) throws(ZeroCopyError) -> Bool {
     // An empty TCP send takes no id and an empty datagram takes one (rule 3): there is nothing to gain.
     guard mode != .copy, byteCount > 0 || mode == .zeroCopy else { return false }
+    if case .unavailable = availability, try !becomesAvailable(for: mode) { return false }
+    return mode == .zeroCopy ? byteCount > 0 : policy.prefersZeroCopy(byteCount: byteCount)
+  }
+
+  /// Looks again whether zero copy can be had on a socket where it could not.
+  @inline(never)
+  private mutating func becomesAvailable(for mode: WriteMode) throws(ZeroCopyError) -> Bool {
     if availability == .unavailable(.earlierSends) { checkEarlierSends() }
-    switch (availability, mode) {
-    case (.unavailable(let reason), .zeroCopy): throw .unavailable(reason)
-    case (.unavailable, _): return false
-    case (.available, .zeroCopy): return byteCount > 0
-    case (.available, _): return policy.prefersZeroCopy(byteCount: byteCount)
-    }
+    guard case .unavailable(let reason) = availability else { return true }
+    if mode == .zeroCopy { throw .unavailable(reason) }
+    return false
   }
 
   /// What keeps a zero-copy send from being tried at all.
