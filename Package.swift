@@ -39,7 +39,7 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    .target(name: "TestSupport", dependencies: ["ZeroCopy"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["ZeroCopy", "CZeroCopy", system], path: "Tests/TestSupport"),
     .testTarget(name: "CZeroCopyTests", dependencies: ["CZeroCopy", "TestSupport"]),
     .testTarget(name: "ZeroCopyTests", dependencies: ["ZeroCopy", "CZeroCopy", "TestSupport", system]),
     .testTarget(name: "ZeroCopyToolTests", dependencies: ["ZeroCopyTool", "TestSupport"]),

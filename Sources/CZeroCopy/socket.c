@@ -39,10 +39,7 @@ static int open_socket(int family, int type) {
 #else
   int fd = socket(native, kind, 0);
   if (fd < 0) return -errno;
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
-#ifdef SO_NOSIGPIPE
-  set_int(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
-#endif
+  czc_prepare(fd);
   return fd;
 #endif
 }
@@ -116,17 +113,18 @@ int czc_accept(int fd, uint64_t nanoseconds) {
 #else
     int accepted = accept(fd, NULL, NULL);
     if (accepted >= 0) {
-      fcntl(accepted, F_SETFD, FD_CLOEXEC);
+      czc_prepare(accepted);
       czc_set_nonblocking(accepted, false);
-#ifdef SO_NOSIGPIPE
-      set_int(accepted, SOL_SOCKET, SO_NOSIGPIPE, 1);
-#endif
     }
 #endif
     if (accepted >= 0) return accepted;
-    // ECONNABORTED: the connection went away before we took it; the next may be there.
-    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) return -errno;
-    if (errno != EAGAIN) continue;
+    switch (errno) {
+      case EAGAIN: break;
+      // The connection went away, or its network failed, before we took it; the next may be there.
+      case EINTR: case ECONNABORTED: case ENETDOWN: case EPROTO: case EHOSTDOWN: case EHOSTUNREACH:
+      case ENETUNREACH: continue;
+      default: return -errno;
+    }
     int result = wait_until(fd, POLLIN, deadline);
     if (result < 0) return result;
   }
@@ -164,7 +162,12 @@ int czc_set_nonblocking(int fd, bool nonblocking) {
   return wanted == flags ? 0 : czc_result(fcntl(fd, F_SETFL, wanted));
 }
 
-int czc_set_close_on_exec(int fd) { return czc_result(fcntl(fd, F_SETFD, FD_CLOEXEC)); }
+int czc_prepare(int fd) {
+#ifdef SO_NOSIGPIPE
+  set_int(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
+#endif
+  return czc_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
 
 static int set_timeout(int fd, int name, uint64_t nanoseconds) {
   uint64_t microseconds = nanoseconds / 1000u + (nanoseconds % 1000u != 0);
@@ -185,6 +188,31 @@ int czc_take_error(int fd) {
   int error;
   int result = get_int(fd, SOL_SOCKET, SO_ERROR, &error);
   return result < 0 ? -result : error;
+}
+
+int czc_tcp_is_closed(int fd) {
+#ifdef TCP_INFO
+  struct tcp_info info;
+  socklen_t size = sizeof info;
+  memset(&info, 0, sizeof info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return -errno;
+  return info.tcpi_state == TCP_CLOSE;
+#else
+  (void)fd;
+  return -ENOSYS;
+#endif
+}
+
+int czc_path_mtu(int fd, int family) {
+#if defined(IP_MTU) && defined(IPV6_MTU)
+  int mtu;
+  int result = family == CZC_FAMILY_IPV6 ? get_int(fd, IPPROTO_IPV6, IPV6_MTU, &mtu)
+                                         : get_int(fd, IPPROTO_IP, IP_MTU, &mtu);
+  return result < 0 ? result : mtu;
+#else
+  (void)fd, (void)family;
+  return -ENOSYS;
+#endif
 }
 
 int czc_inspect(int fd, czc_socket_facts *facts) {

@@ -1,6 +1,7 @@
 // Waiting for notifications, and telling the time.
 #include "common.h"
 
+#include <poll.h>
 #include <time.h>
 
 static uint64_t read_clock(clockid_t clock) {
@@ -12,6 +13,11 @@ static uint64_t read_clock(clockid_t clock) {
 uint64_t czc_now(void) { return read_clock(CLOCK_MONOTONIC); }
 uint64_t czc_thread_cpu(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t czc_process_cpu(void) { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
+
+void czc_pause(uint64_t nanoseconds) {
+  uint64_t milliseconds = nanoseconds / 1000000u + (nanoseconds % 1000000u != 0);
+  poll(NULL, 0, milliseconds > 3600000u ? 3600000 : (int)milliseconds);
+}
 
 #ifdef __linux__
 
@@ -51,7 +57,6 @@ int czc_waiter_wait(int waiter, uint64_t nanoseconds) {
 
 #else
 
-#include <poll.h>
 #include <unistd.h>
 
 // Without zero copy the only thing to wait for is room to write, and a plain poll of the socket

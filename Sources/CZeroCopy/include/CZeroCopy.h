@@ -1,4 +1,5 @@
 // What Swift cannot say of a Linux socket, as flat structs and plain functions.
+// Text is written with its end into `capacity` bytes, at least 1, and cut where it does not fit.
 //
 // One function is about one system call. Each answers a result of zero or more, or -errno, read at
 // once. Nothing here keeps state, allocates memory, waits without a bound, raises a signal or prints.
@@ -89,6 +90,9 @@ int czc_waiter_open(int fd);
 // Adds or takes away EPOLLOUT; what is ready now wakes the next wait.
 int czc_waiter_want_writable(int waiter, int fd, bool writable);
 
+// poll(2) of nothing: sleeps.
+void czc_pause(uint64_t nanoseconds);
+
 // epoll_wait(2) for at most `nanoseconds`, rounded up to milliseconds. Events, 0 when time is up, or
 // -errno, -EINTR included.
 int czc_waiter_wait(int waiter, uint64_t nanoseconds);
@@ -143,7 +147,8 @@ int czc_zerocopy_enabled(int fd);
 // O_NONBLOCK, asked of the kernel: another owner of the descriptor may have changed it.
 int czc_is_nonblocking(int fd);
 int czc_set_nonblocking(int fd, bool nonblocking);
-int czc_set_close_on_exec(int fd);
+// What czc_open does to its own: close-on-exec, and no SIGPIPE where that is an option of the socket.
+int czc_prepare(int fd);
 
 // SO_SNDTIMEO and SO_RCVTIMEO; 0 is without end.
 int czc_set_send_timeout(int fd, uint64_t nanoseconds);
@@ -155,6 +160,13 @@ int czc_set_send_buffer(int fd, int bytes);
 // getsockopt(SO_ERROR): the pending error, which the kernel forgets by telling it, as a positive
 // errno; 0 for none.
 int czc_take_error(int fd);
+
+// getsockopt(TCP_INFO): 1 where TCP has given the connection up, or ended it in order; 0 where not;
+// -errno, for sockets that are not TCP too.
+int czc_tcp_is_closed(int fd);
+
+// getsockopt(IP_MTU or IPV6_MTU): the most bytes of a packet on the path of a connected socket; -errno.
+int czc_path_mtu(int fd, int family);
 
 int czc_inspect(int fd, czc_socket_facts *facts);
 

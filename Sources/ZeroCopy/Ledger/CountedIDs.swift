@@ -26,22 +26,33 @@ package struct CountedIDs: Sendable {
   /// How many sends are held.
   package var held: Int { ends.count + uncounted }
 
-  /// A send was accepted; how many ids it took is not known yet.
+  /// A send is about to be made; how many ids it takes is not known yet. Before the call (rule 7).
   package mutating func sent() { uncounted += 1 }
 
   /// The newest send was not accepted after all.
-  package mutating func takeBack() { if uncounted > 0 { uncounted -= 1 } }
-
-  /// A notification for the ids `first` to `last`. Ranges that were reported before change nothing.
-  package mutating func report(first: UInt32, last: UInt32) {
-    let offset = Int64(Int32(bitPattern: first &- UInt32(truncatingIfNeeded: contiguous)))
-    let end = Int64(contiguous) + offset + Int64(last &- first) + 1
-    guard end > Int64(contiguous) else { return }
-    let start = max(contiguous, UInt64(max(0, Int64(contiguous) + offset)))
-    insert(start..<UInt64(end))
+  package mutating func takeBack() {
+    if uncounted > 0 {
+      uncounted -= 1
+    } else {
+      _ = ends.popLast()
+    }
   }
 
-  /// The count of rule 31: `total` ids have been issued since the socket began.
+  /// A notification for the ids `first` to `last`. Ranges that were reported before change nothing.
+  /// - Returns: Whether it is trusted: not where it names an id that was never issued.
+  @discardableResult
+  package mutating func report(first: UInt32, last: UInt32) -> Bool {
+    let offset = Int64(Int32(bitPattern: first &- UInt32(truncatingIfNeeded: contiguous)))
+    let end = Int64(contiguous) + offset + Int64(last &- first) + 1
+    guard Int64(contiguous) + offset >= 0, uncounted > 0 || end <= Int64(issued) else { return false }
+    guard end > Int64(contiguous) else { return true }
+    let start = max(contiguous, UInt64(Int64(contiguous) + offset))
+    insert(start..<UInt64(end))
+    return true
+  }
+
+  /// The count of rule 31: `total` ids have been issued since the socket began. Not while a call is under
+  /// way, which may take more.
   /// - Returns: Whether it agrees with what was reported; where it does not, nothing is settled.
   @discardableResult
   package mutating func settle(total: UInt64) -> Bool {

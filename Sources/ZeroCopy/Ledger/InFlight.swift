@@ -57,6 +57,11 @@ package struct InFlight<Kept: ~Copyable>: ~Copyable {
     return slots[Int(number - oldest)] != nil
   }
 
+  /// Whether any send from a number on is in flight.
+  package func hasAny(from number: UInt64) -> Bool {
+    outstanding.clamped(to: number..<max(number, next)).contains { isInFlight($0) }
+  }
+
   /// Releases the sends of a range and hands what was kept for each to `body`, oldest first. Numbers
   /// that are not in flight are passed over, so that each is released exactly once.
   /// - Returns: How many were released.

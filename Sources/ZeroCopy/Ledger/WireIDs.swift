@@ -17,6 +17,9 @@ package struct WireIDs: Sendable {
   /// The id of send number 0; `nil` while it has to be learnt from the first notification (rule 6).
   package private(set) var base: UInt32?
 
+  /// Whether ids can be told apart from sends yet.
+  package var isKnown: Bool { base != nil }
+
   /// - Parameter base: 0 for a socket that nobody has sent from before, `nil` for an adopted one.
   package init(base: UInt32?) {
     self.base = base
@@ -27,16 +30,18 @@ package struct WireIDs: Sendable {
     first: UInt32, last: UInt32, outstanding: Range<UInt64>
   ) -> Meaning {
     let oldest = UInt32(truncatingIfNeeded: outstanding.lowerBound)
-    // No call reads the counter. The first send of an adopted socket is kept alone in flight, so
-    // that the newest id is its own.
-    if base == nil, outstanding.count == 1 { base = last &- oldest }
+    // No call reads the counter. The first send of an adopted socket is alone in flight and on the
+    // queue, so that the one id that comes is its own.
+    if base == nil, outstanding.count == 1, first == last { base = last &- oldest }
     guard let base else { return .neverIssued }
     let origin = base &+ oldest
     let start = Int64(Int32(bitPattern: first &- origin))
     let end = start + Int64(last &- first) + 1
     if end > Int64(outstanding.count) { return .neverIssued }
-    if end <= 0 { return .alreadyReleased }
     let lower = outstanding.lowerBound
+    // Below send number 0 there is nothing of ours.
+    if Int64(lower) + start < 0 { return .neverIssued }
+    if end <= 0 { return .alreadyReleased }
     return .sends(lower + UInt64(max(0, start))..<lower + UInt64(end))
   }
 }

@@ -6,6 +6,10 @@ extension Endpoint {
   ///
   /// Resolving a name waits for the system's resolver, without a bound that could be set here.
   func addresses(passive: Bool) throws(ZeroCopyError) -> [czc_address] {
+    // A zero would end the text early in C, and name another host or path.
+    guard !description.utf8.contains(0) else {
+      throw ZeroCopyError(.invalidEndpoint, "'\(self)' contains a zero byte", isSocketUsable: false)
+    }
     switch kind {
     case .internet(let host, let port, let isDatagram):
       var found = [czc_address](repeating: czc_address(), count: 32)
@@ -31,7 +35,10 @@ extension Endpoint {
       let result = unsafe czc_unix_address(path, &address)
       guard result == 0 else {
         throw ZeroCopyError(
-          .invalidEndpoint, "the path of '\(self)' is longer than the 107 bytes of a UNIX address",
+          .invalidEndpoint,
+          path.isEmpty
+            ? "the UNIX path is empty"
+            : "the path of '\(self)' is longer than the 107 bytes of a UNIX address",
           errno: Errno(rawValue: -result), isSocketUsable: false)
       }
       return [address]

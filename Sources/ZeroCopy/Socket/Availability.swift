@@ -21,7 +21,7 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
   /// Why a socket cannot send without copying. More reasons may come.
   public struct Reason: Sendable, Hashable, CustomStringConvertible {
     private enum Kind: Hashable {
-      case platform, switchedOff, unixSocket, vsock, protocolFamily, upperLayer, earlierSends
+      case platform, switchedOff, unixSocket, vsock, protocolFamily, upperLayer, earlierSends, optionOff
       case kernel(Errno)
     }
 
@@ -44,6 +44,8 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
     /// An adopted descriptor has zero-copy sends of an earlier owner in flight, or a socket filter that
     /// cannot be told from them.
     public static let earlierSends = Reason(.earlierSends)
+    /// Somebody with the descriptor has switched `SO_ZEROCOPY` off.
+    public static let optionSwitchedOff = Reason(.optionOff)
     /// The kernel refused `SO_ZEROCOPY`.
     public static func refused(_ errno: Errno) -> Reason { Reason(.kernel(errno)) }
 
@@ -58,6 +60,7 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
       case .earlierSends:
         "zero-copy sends of an earlier owner are in flight, or a socket filter is attached;"
           + " flush before handing a descriptor over"
+      case .optionOff: "somebody with the descriptor has switched SO_ZEROCOPY off; sends are copied"
       case .kernel(let errno):
         "the kernel refused SO_ZEROCOPY (\(errno)); Linux 4.14 has it for TCP, 5.0 for UDP"
       }

@@ -2,8 +2,10 @@ internal import CZeroCopy
 internal import SystemPackage
 
 extension Connection {
+  @discardableResult
   mutating func flush(_ deadline: Deadline) throws(ZeroCopyError) -> FlushResult {
-    guard inFlight.count > 0 else { return takeTally() }
+    // Nothing was sent since the last flush: at once, without a system call.
+    if inFlight.count == 0, tally.completed == 0 { return takeTally() }
     let end = awaitRelease(deadline) { $0.count == 0 }
     noteLoss()
     let flushed = takeTally()
@@ -11,32 +13,34 @@ extension Connection {
     case .done: break
     case .timedOut:
       throw ZeroCopyError.timedOut("flushing", "the peer has not acknowledged; flush again, or abort")
-        .adding(flushed: flushed, isSocketUsable: loss == nil)
+        .adding(flushed: flushed, isSocketUsable: fate.loss == nil)
     case .shutDown: throw ZeroCopyError.shutDown.adding(flushed: flushed)
-    case .failed(let errno): throw ZeroCopyError.failure(errno, "flushing").adding(flushed: flushed)
+    case .failed(let errno): throw failure(errno, "flushing").adding(flushed: flushed)
     }
     // Confirmed is not delivered (rule 10): a loss that no call has told yet is told here.
-    if let loss, !isLossTold {
-      isLossTold = true
-      throw ZeroCopyError.failure(loss, "flushing").adding(flushed: flushed)
-    }
+    if let loss = takeUntoldLoss("flushing") { throw loss.adding(flushed: flushed) }
     return flushed
   }
 
-  /// Borrowed memory in flight: it must be back before the caller goes on. When the time is up the
-  /// connection is given up for it, and the wait goes on until the last id is in (rule 25).
-  /// - Returns: Whether the connection had to be given up.
-  mutating func recall(_ deadline: Deadline) -> Bool {
-    if case .done = awaitRelease(deadline, { $0.count == 0 }) { return false }
-    purge()
-    _ = awaitRelease(.never, isLastResort: true) { $0.count == 0 }
-    return true
+  /// Borrowed memory: nothing from a send on may be in flight when the caller goes on. When the time is
+  /// up the connection is given up for it, and the wait goes on until the last id is in (rule 25).
+  /// - Returns: Whether the connection was given up.
+  mutating func recall(from send: UInt64, _ deadline: Deadline) -> Bool {
+    if case .done = awaitRelease(deadline, { !$0.hasAny(from: send) }) { return false }
+    repeat {
+      purge()
+      let slice = Deadline(after: .seconds(1))
+      let end = awaitRelease(slice, isLastResort: true) { !$0.hasAny(from: send) }
+      // Where the wait itself fails, memory safety still outranks the bound.
+      if case .failed = end { czc_pause(10_000_000) }
+    } while inFlight.hasAny(from: send)
+    return isPurged
   }
 
   mutating func close(_ deadline: Deadline) throws(ZeroCopyError) {
     guard !isClosed else { return }
     do throws(ZeroCopyError) {
-      _ = try flush(deadline)
+      try flush(deadline)
     } catch {
       if inFlight.count == 0 { tearDown() }
       throw error

@@ -23,6 +23,7 @@ extension Connection {
         for index in 0..<Int(reaped.notifications) { unsafe released += release(buffer[index]) }
       }
       statistics.reaps += 1
+      messagesRead += Int(reaped.messages)
       statistics.foreignMessages += Int(reaped.foreign)
       statistics.truncatedMessages += Int(reaped.truncated)
       // Ids are lost: hold everything until nothing at all is in flight (rule 12).
@@ -33,6 +34,7 @@ extension Connection {
   }
 
   private mutating func release(_ notification: czc_notification) -> Int {
+    if isMistrusted { return 0 }
     let meaning = ids.meaning(
       first: notification.first, last: notification.last, outstanding: inFlight.outstanding)
     switch meaning {
@@ -47,7 +49,9 @@ extension Connection {
     case .alreadyReleased:
       statistics.repeatedNotifications += 1
     case .neverIssued:
+      // Our count and the kernel's do not agree, and nothing that follows can be trusted either.
       statistics.unknownNotifications += 1
+      isMistrusted = true
       isUncertain = true
     }
     return 0
@@ -67,14 +71,42 @@ extension Connection {
     return (released, sends)
   }
 
+  /// How many notification blocks the socket has, in flight and unread, when nothing is unread: each is
+  /// a send on UDP, which is never corked here (rule 31). `nil` where it cannot be told.
+  mutating func notificationBlocks() -> Int? {
+    while true {
+      reap(untilEmpty: true)
+      let used = czc_option_memory(number) - optionMemoryAtRest
+      let read = messagesRead
+      reap(untilEmpty: true)
+      // What came meanwhile was still counted.
+      if messagesRead != read { continue }
+      guard optionMemoryAtRest >= 0, used >= 0 else { return nil }
+      if used == 0 { return 0 }
+      let size = blockSize ?? czc_notification_block_size()
+      blockSize = size
+      return size > 0 && used % size == 0 ? Int(used / size) : nil
+    }
+  }
+
   /// Frees everything where the kernel's own count says that nothing is in flight and nothing unread
   /// (rule 31): the way out where ids were lost, were not to be trusted, or never came because somebody
   /// switched SO_ZEROCOPY off behind our back (rule 19).
   mutating func settleIfAtRest() {
     reap(untilEmpty: true)
-    guard inFlight.count > 0, czc_option_memory(number) == optionMemoryAtRest else { return }
-    guard reap(untilEmpty: true) == 0, inFlight.count > 0 else { return }
+    guard inFlight.count > 0 || isMistrusted, optionMemoryAtRest >= 0,
+      czc_option_memory(number) == optionMemoryAtRest
+    else { return }
+    let read = messagesRead
+    reap(untilEmpty: true)
+    guard messagesRead == read else { return }
     statistics.settled += release(inFlight.outstanding).sends
     isUncertain = false
+    isMistrusted = false
+    // Sends that took no id have moved our numbers away from the kernel's: learn anew (rule 6).
+    ids = WireIDs(base: nil)
+    if availability.isAvailable, czc_zerocopy_enabled(number) != 1 {
+      availability = .unavailable(.optionSwitchedOff)
+    }
   }
 }

@@ -21,7 +21,8 @@ extension Connection {
   /// What one `sendmsg` came to.
   private enum Attempt {
     case accepted(Int)
-    case shortage(Shortage)
+    /// - Parameter hasDrained: Reading the queue has released something since: it is worth a retry.
+    case shortage(Shortage, hasDrained: Bool = false)
     case failed(Errno)
   }
 
@@ -47,8 +48,10 @@ extension Connection {
       switch attempt {
       case .accepted(let count):
         return accepts(count)
-      case .shortage(let shortage):
-        zeroCopy = try relieves(shortage, mode, waiting)
+      case .shortage(let shortage, let hasDrained):
+        if !hasDrained {
+          zeroCopy = unsafe try relieves(shortage, byteCount: pieces.byteCount, mode, waiting)
+        }
         if !zeroCopy { statistics.fallbacks += 1 }
       case .failed(.interrupted):
         guard patience.isLeft else { throw timedOut() }
@@ -58,7 +61,6 @@ extension Connection {
         // Kernel TLS was switched on since (rule 20).
         availability = .unavailable(.upperLayerProtocol)
         zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
-        statistics.fallbacks += 1
       case .failed(let errno):
         throw failure(errno)
       }
@@ -67,9 +69,11 @@ extension Connection {
   }
 
   private mutating func attempt(_ pieces: Pieces, zeroCopy: Bool, _ waiting: Waiting) -> Attempt {
-    zeroCopy
-      ? unsafe hindrance(byteCount: pieces.byteCount) ?? attemptZeroCopy(pieces, waiting)
-      : unsafe attemptCopy(pieces, waiting)
+    guard zeroCopy else { return unsafe attemptCopy(pieces, waiting) }
+    if inFlight.count > 0 || isMistrusted, let hindrance = unsafe hindrance(byteCount: pieces.byteCount) {
+      return .shortage(hindrance)
+    }
+    return unsafe attemptZeroCopy(pieces, waiting)
   }
 
   private mutating func accepts(_ count: Int) -> Int {
@@ -81,30 +85,39 @@ extension Connection {
   /// Whether to ask for zero copy.
   @inline(__always)
   private mutating func chooses(_ mode: WriteMode, byteCount: Int) throws(ZeroCopyError) -> Bool {
+    guard mode != .copy else { return false }
+    if mode == .automatic, !policy.prefersZeroCopy(byteCount: byteCount) { return false }
+    if availability != .available || copiesDue > 0, try !isWorthTrying(mode) { return false }
     // An empty TCP send takes no id and an empty datagram takes one (rule 3): there is nothing to gain.
-    guard mode != .copy, byteCount > 0 || mode == .zeroCopy else { return false }
-    if case .unavailable = availability, try !becomesAvailable(for: mode) { return false }
-    return mode == .zeroCopy ? byteCount > 0 : policy.prefersZeroCopy(byteCount: byteCount)
+    return byteCount > 0
   }
 
   /// Looks again whether zero copy can be had on a socket where it could not.
   @inline(never)
-  private mutating func becomesAvailable(for mode: WriteMode) throws(ZeroCopyError) -> Bool {
+  private mutating func isWorthTrying(_ mode: WriteMode) throws(ZeroCopyError) -> Bool {
     if availability == .unavailable(.earlierSends) { checkEarlierSends() }
-    guard case .unavailable(let reason) = availability else { return true }
-    if mode == .zeroCopy { throw .unavailable(reason) }
+    if case .unavailable(let reason) = availability {
+      if mode == .zeroCopy { throw .unavailable(reason) }
+      statistics.fallbacks += 1
+      return false
+    }
+    if mode == .zeroCopy { return true }
+    guard copiesDue > 0 else { return true }
+    copiesDue -= 1
+    statistics.fallbacks += 1
     return false
   }
 
   /// What keeps a zero-copy send from being tried at all.
-  private func hindrance(byteCount: Int) -> Attempt? {
+  private mutating func hindrance(byteCount: Int) -> Shortage? {
+    if isMistrusted { settleIfAtRest() }
+    if isMistrusted { return .unknownBase }
     guard inFlight.count > 0 else { return nil }
-    // The id of the first one tells where an adopted socket's counter stands: it goes alone (rule 6).
-    if ids.base == nil { return .shortage(.unknownBase) }
+    if !ids.isKnown { return .unknownBase }
     if let limit = configuration.maximumBytesInFlight, statistics.bytesInFlight + byteCount > limit {
-      return .shortage(.budget(limit))
+      return .budget
     }
-    return nil
+    return inFlight.outstanding.count > 65_536 + 8 * inFlight.count ? .straggler : nil
   }
 
   private func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
@@ -118,14 +131,7 @@ extension Connection {
     let send = unsafe inFlight.reserve(SendRecord(bytes: pieces.byteCount))
     let flags = waiting.flags | CInt(CZC_SEND_ZEROCOPY)
     let result = unsafe czc_send(number, pieces.start, pieces.count, flags)
-    guard result >= 0 else {
-      let tookID = takesBack(send)
-      let errno = Errno(rawValue: CInt(-result))
-      // vsock answers ENOMEM where the others answer ENOBUFS (rule 5).
-      guard errno == .noBufferSpace || errno == .noMemory else { return .failed(errno) }
-      if tookID { return .shortage(.droppedDatagram) }
-      return .shortage(unsafe Shortage(descriptor: number, byteCount: pieces.byteCount))
-    }
+    guard result >= 0 else { return refused(send, Errno(rawValue: CInt(-result))) }
     let accepted = Int(result)
     if unsafe accepted != pieces.byteCount { inFlight.updateNewest { $0.bytes = accepted } }
     statistics.zeroCopySends += 1
@@ -137,9 +143,19 @@ extension Connection {
     return .accepted(accepted)
   }
 
+  @inline(never)
+  private mutating func refused(_ send: UInt64, _ errno: Errno) -> Attempt {
+    let before = statistics.completed
+    let tookID = takesBack(send)
+    // vsock answers ENOMEM where the others answer ENOBUFS (rule 5).
+    guard errno == .noBufferSpace || errno == .noMemory else { return .failed(errno) }
+    if tookID { return .shortage(.droppedDatagram) }
+    return .shortage(.kernelLimit, hasDrained: statistics.completed > before)
+  }
+
   /// Takes back the id of a call that failed.
   /// - Returns: Whether the call took it all the same, as a datagram that failed after it was built does
-  ///   (rule 2). Its notification is on the queue by now.
+  ///   (rule 2).
   private mutating func takesBack(_ send: UInt64) -> Bool {
     inFlight.updateNewest {
       $0.isSend = false
@@ -148,6 +164,14 @@ extension Connection {
     if isDatagram {
       reap(untilEmpty: true)
       if !inFlight.isInFlight(send) { return true }
+      // Not on the queue, and perhaps not free either: of a datagram that was dropped after its first
+      // fragments had left, those may wait in a queueing discipline. Only the kernel's own count tells.
+      let blocks = notificationBlocks()
+      if blocks == inFlight.count { return true }
+      if blocks != inFlight.count - 1 {
+        isUncertain = true
+        return true
+      }
     }
     _ = inFlight.takeBack()
     return false
@@ -156,35 +180,33 @@ extension Connection {
   /// Makes room after a shortage: drains, then waits where that is allowed.
   /// - Returns: Whether to try zero copy again; else to copy.
   private mutating func relieves(
-    _ shortage: Shortage, _ mode: WriteMode, _ waiting: Waiting
+    _ shortage: Shortage, byteCount: Int, _ mode: WriteMode, _ waiting: Waiting
   ) throws(ZeroCopyError) -> Bool {
-    // No limit of ours: a copy may pass.
-    if case .droppedDatagram = shortage, mode == .zeroCopy { throw shortageError(shortage) }
-    if case .droppedDatagram = shortage { return false }
+    // No limit that draining could mend, but a copy may pass.
+    if case .droppedDatagram = shortage, mode == .automatic { return false }
+    if case .droppedDatagram = shortage { throw shortageError(shortage, byteCount: byteCount) }
     if reap(untilEmpty: true) > 0 { return true }
-    if mode == .automatic { return false }
+    if mode == .automatic {
+      // It will not be over with the next send: do not pay for finding out each time.
+      if !shortage.isOurs { copiesDue = 32 }
+      return false
+    }
     let deadline: Deadline
     switch waiting {
     case .until(let given): deadline = given
-    case .asDescriptor:
-      if czc_is_nonblocking(number) == 1 {
-        throw shortage.endsByItself ? .wouldBlock : shortageError(shortage)
-      }
-      deadline = Deadline(after: configuration.writeTimeout)
+    case .asDescriptor where czc_is_nonblocking(number) == 1:
+      throw shortageError(shortage, byteCount: byteCount)
+    case .asDescriptor: deadline = Deadline(after: configuration.writeTimeout)
     }
     // With nothing in flight nothing will ever be released, and waiting waits for ever (rule 18).
     let inFlightNow = inFlight.count
-    guard inFlightNow > 0 else { throw shortageError(shortage) }
+    guard inFlightNow > 0 else { throw shortageError(shortage, byteCount: byteCount) }
     switch awaitRelease(deadline, { $0.count < inFlightNow }) {
     case .done: return true
-    case .timedOut: throw shortageError(shortage)
+    case .timedOut: throw shortageError(shortage, byteCount: byteCount)
     case .shutDown: throw .shutDown
     case .failed(let errno): throw failure(errno)
     }
-  }
-
-  private func shortageError(_ shortage: Shortage) -> ZeroCopyError {
-    shortage.error(inFlight: inFlight.count, bytesInFlight: statistics.bytesInFlight)
   }
 
   /// The descriptor is full: waits for room, or throws.
@@ -206,15 +228,6 @@ extension Connection {
 
   private func timedOut() -> ZeroCopyError {
     .timedOut("writing", "the peer has taken nothing; try again, or abort")
-  }
-
-  /// The error of a failed send, remembered where it is the connection's end.
-  mutating func failure(_ errno: Errno) -> ZeroCopyError {
-    if errno == .brokenPipe, hasFinishedWriting || descriptor.wasShutDown { return .shutDown }
-    if errno == .noBufferSpace, isDatagram { return shortageError(.droppedDatagram) }
-    note(errno)
-    // After a reset was told once, the kernel answers EPIPE to what follows.
-    return .failure(errno == .brokenPipe ? loss ?? errno : errno, "writing")
   }
 }
 

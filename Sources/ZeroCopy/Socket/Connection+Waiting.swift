@@ -24,23 +24,20 @@ extension Connection {
       reap(untilEmpty: true)
       if isUncertain { settleIfAtRest() }
       if isEnough(inFlight) { return .done }
-      if !isLastResort, descriptor.wasShutDown || wasShutDownElsewhere { return .shutDown }
+      if !isLastResort, takeShutDown() { return .shutDown }
       if deadline.hasPassed { return .timedOut }
       if let end = wait(deadline, writable: false) { return end }
     }
   }
 
-  /// Waits until the socket takes bytes again, reaping meanwhile.
+  /// Waits until the socket is worth another try: it takes bytes again, or a slice of time has passed. What
+  /// keeps it full may be a shortage of the whole system, whose end nothing announces.
   mutating func awaitRoom(_ deadline: Deadline) -> WaitEnd {
-    while true {
-      if descriptor.wasShutDown || wasShutDownElsewhere { return .shutDown }
-      if deadline.hasPassed { return .timedOut }
-      if let end = wait(deadline, writable: true) {
-        reap(untilEmpty: true)
-        return end
-      }
-      reap(untilEmpty: true)
-    }
+    if takeShutDown() { return .shutDown }
+    if deadline.hasPassed { return .timedOut }
+    let end = wait(deadline, writable: true)
+    reap(untilEmpty: true)
+    return end ?? .done
   }
 
   /// Opens what a wait needs, for callers who must not find out later that they cannot wait.
@@ -68,21 +65,6 @@ extension Connection {
     }
     if events == 0 { settleIfAtRest() }
     if events & CInt(CZC_EVENT_HANGUP) != 0 { noteHangUp() }
-    return writable && events & CInt(CZC_EVENT_WRITABLE) != 0 ? .done : nil
-  }
-
-  /// Both directions are shut. After our own `finishWriting` that is the ordinary end, and ids still
-  /// come (rule 14); after a reset they come too. Else somebody else has done it.
-  private mutating func noteHangUp() {
-    noteLoss()
-    if loss == nil, !hasFinishedWriting, !isPurged { wasShutDownElsewhere = true }
-  }
-
-  /// Asks whether the connection has failed, and keeps the answer, which the kernel gives only once.
-  /// Not for datagrams: there it answers an earlier one, and the next send tells.
-  mutating func noteLoss() {
-    guard loss == nil, !isPurged, !isDatagram else { return }
-    let error = czc_take_error(number)
-    if error > 0 { loss = Errno(rawValue: error) }
+    return nil
   }
 }

@@ -24,8 +24,16 @@ struct Connection: ~Copyable, Sendable {
   var sendsSinceReap = 0
   /// The option memory that the socket uses with nothing in flight (rule 31).
   var optionMemoryAtRest: Int64
-  /// Whether ids may have been lost or are not to be trusted: nothing but rule 31 frees them then.
+  /// Option memory of one notification block, once it was asked for.
+  var blockSize: Int64?
+  /// Whether ids may have been lost: look whether everything is at rest (rule 31), and do not only wait.
   var isUncertain = false
+  /// Whether our numbers do not fit the kernel's counter: no notification releases anything then.
+  var isMistrusted = false
+  /// Messages read off the error queue so far.
+  var messagesRead = 0
+  /// How many sends `.automatic` copies before it tries again what a limit has refused.
+  var copiesDue = 0
 
   /// The epoll descriptor, opened by the first wait; -1 before.
   var waiter: CInt = -1
@@ -36,8 +44,10 @@ struct Connection: ~Copyable, Sendable {
   var isPurged = false
   /// Somebody else has shut the socket down by its descriptor.
   var wasShutDownElsewhere = false
+  /// Whether a call has thrown that yet.
+  var isShutDownTold = false
   /// The connection's end, and whether a call has thrown it yet.
-  var loss: Errno?
+  let fate = Fate()
   var isLossTold = false
 
   var isDatagram: Bool { facts.type == CZC_DATAGRAM }
@@ -53,7 +63,9 @@ struct Connection: ~Copyable, Sendable {
     self.facts = facts
     self.configuration = configuration
     self.availability = availability
-    policy = SizePolicy(isDatagram: facts.type == CZC_DATAGRAM)
+    let isDatagram = facts.type == CZC_DATAGRAM
+    policy = SizePolicy(
+      isDatagram: isDatagram, pathMTU: isDatagram ? Int(czc_path_mtu(number, facts.family)) : 0)
     ids = WireIDs(base: hasHistory ? nil : 0)
     optionMemoryAtRest = hasHistory ? 0 : czc_option_memory(number)
     if hasHistory { checkEarlierSends() }
@@ -81,7 +93,7 @@ struct Connection: ~Copyable, Sendable {
       // C writes at most one notification and keeps no pointer.
       guard unsafe czc_read_notifications(number, &notification, 1, &reaped) == 0 else { break }
     } while reaped.messages > 0
-    let isAtRest = czc_option_memory(number) == optionMemoryAtRest
+    let isAtRest = czc_option_memory(number) == 0
     availability = isAtRest ? .available : .unavailable(.earlierSends)
   }
 
@@ -91,16 +103,6 @@ struct Connection: ~Copyable, Sendable {
     result.remaining = inFlight.count
     tally = FlushResult()
     return result
-  }
-
-  /// Remembers an error that ends the connection, or counts as told one that a call throws now.
-  mutating func note(_ errno: Errno) {
-    switch errno {
-    case .brokenPipe, .connectionReset, .connectionAbort, .timedOut, .networkReset:
-      loss = loss ?? errno
-      isLossTold = true
-    default: break
-    }
   }
 
   /// close(2), with whatever is in flight: for callers who know that it may be.
@@ -123,7 +125,18 @@ struct Connection: ~Copyable, Sendable {
 
   /// Empties TCP's queues, so that ids come soon (rule 25). Others have nothing like it.
   mutating func purge() {
+    guard facts.is_tcp else { return }
     isPurged = true
-    if facts.is_tcp { _ = czc_abort(number) }
+    // A reader on another thread learns why its stream ended.
+    fate.record(.connectionAbort)
+    if czc_abort(number) == 0 { return }
+    // Some kernels refuse while another thread waits in recv: a shutdown wakes it.
+    _ = czc_shutdown(number, CInt(CZC_SHUT_BOTH))
+    _ = czc_abort(number)
+  }
+
+  /// What reading needs of this socket, or of a duplicate of it.
+  func readSide(_ number: CInt) -> ReadSide {
+    ReadSide(number: number, isDatagram: isDatagram, timeout: configuration.readTimeout, fate: fate)
   }
 }

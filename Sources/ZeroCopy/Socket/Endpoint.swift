@@ -1,5 +1,5 @@
 /// Where to connect to or to listen: `host:port`, `[v6]:port`, `udp:host:port`, `unix:/path`,
-/// `unix:@abstract-name` or `vsock:cid:port`.
+/// `unix:@abstract-name` or `vsock:cid:port`; `tcp:host:port` is `host:port`.
 public struct Endpoint: Sendable, Hashable, LosslessStringConvertible {
   enum Kind: Hashable {
     case internet(host: String, port: UInt16, isDatagram: Bool)
@@ -38,10 +38,16 @@ public struct Endpoint: Sendable, Hashable, LosslessStringConvertible {
   public var description: String {
     switch kind {
     case .internet(let host, let port, let isDatagram):
-      (isDatagram ? "udp:" : "") + (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
+      Endpoint.scheme(isDatagram, host) + (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
     case .unix(let path): "unix:\(path)"
     case .vsock(let cid, let port): "vsock:\(cid):\(port)"
     }
+  }
+
+  /// TCP goes without saying, except to a host that is called like another scheme.
+  private static func scheme(_ isDatagram: Bool, _ host: String) -> String {
+    if isDatagram { return "udp:" }
+    return ["tcp", "udp", "unix", "vsock"].contains(host) ? "tcp:" : ""
   }
 
   /// Whether it names a stream, and not datagrams.
@@ -59,7 +65,6 @@ extension Endpoint {
         "'\(text)' is no endpoint: \(why); write HOST:PORT, [IPV6]:PORT, udp:HOST:PORT, unix:/PATH"
           + " or vsock:CID:PORT", isSocketUsable: false)
     }
-    // A zero would end the text early in C, and name another host or path.
     if text.utf8.contains(0) { throw malformed("it contains a zero byte") }
     if text.hasPrefix("unix:") {
       let path = String(text.dropFirst("unix:".count))
@@ -76,7 +81,7 @@ extension Endpoint {
       return
     }
     let isDatagram = text.hasPrefix("udp:")
-    let address = isDatagram ? text.dropFirst("udp:".count) : text[...]
+    let address = isDatagram || text.hasPrefix("tcp:") ? text.dropFirst("udp:".count) : text[...]
     guard let colon = address.lastIndex(of: ":") else { throw malformed("the port is missing") }
     var host = address[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]"), host.count > 2 {

@@ -27,13 +27,15 @@ extension ZeroCopyError {
       isSocketUsable: true)
   }
 
-  /// A failed system call that is neither a full socket nor an exhausted limit.
+  static func lost(_ errno: Errno, _ doing: String) -> ZeroCopyError {
+    ZeroCopyError(
+      .connectionLost, "the connection was lost while \(doing); connect again", errno: errno,
+      isSocketUsable: false)
+  }
+
+  /// A failed system call that is neither a full socket, nor an exhausted limit, nor a stream's end.
   static func failure(_ errno: Errno, _ doing: String) -> ZeroCopyError {
     switch errno {
-    case .brokenPipe, .connectionReset, .connectionAbort, .timedOut, .networkReset:
-      ZeroCopyError(
-        .connectionLost, "the connection was lost while \(doing); connect again", errno: errno,
-        isSocketUsable: false)
     case .connectionRefused:
       ZeroCopyError(
         .connectionRefused, "nobody listens at the peer's port", errno: errno, isSocketUsable: true)

@@ -1,72 +1,78 @@
 internal import CZeroCopy
 internal import SystemPackage
 
-/// Why the kernel answered ENOBUFS to a zero-copy send: one errno, several causes (rules 16 to 18).
+/// Why a zero-copy send cannot be made now.
 enum Shortage {
-  /// A send that took an id and was dropped all the same (rule 18).
-  case droppedDatagram
   /// Our own bound, `Configuration.maximumBytesInFlight`.
-  case budget(Int)
-  /// The first send of an adopted socket is alone until its id has been reported (rule 6).
+  case budget
+  /// It is not known where the kernel's counter stands: the first send of an adopted socket is alone
+  /// until its id has been reported, and so is the first after ids that could not be trusted (rule 6).
   case unknownBase
-  case lockedMemory(limit: Int64, needed: Int64)
-  case notificationMemory(limit: Int64, used: Int64)
-  case unknown
+  /// Very many later sends are done and one is not: the ledger would grow without a bound.
+  case straggler
+  /// A datagram that took an id and was dropped all the same (rule 18).
+  case droppedDatagram
+  /// The kernel answered ENOBUFS: one errno, several causes (rules 16 and 17).
+  case kernelLimit
 
-  /// Tells the kernel's limits apart by what they are and what is used now.
-  init(descriptor: CInt, byteCount: Int) {
-    let limits = SystemLimits.current
-    let used = czc_option_memory(descriptor)
-    // The largest block of the kernels known is 896 bytes; where the next does not fit, it is this.
-    if let limit = limits.optionMemory, used > 0, used + 1024 > limit {
-      self = .notificationMemory(limit: limit, used: used)
-    } else if let limit = limits.lockedMemory, !limits.isLockedMemoryLifted {
-      self = .lockedMemory(limit: limit, needed: SystemLimits.lockedMemory(ofSend: byteCount))
-    } else {
-      self = .unknown
+  /// Whether it is a bound of this package's. Such a one is over when what is in flight completes.
+  var isOurs: Bool {
+    switch self {
+    case .budget, .unknownBase, .straggler: true
+    case .droppedDatagram, .kernelLimit: false
     }
   }
+}
 
-  /// Whether it is over as soon as what is in flight has completed: ours, and no limit of the kernel's.
-  var endsByItself: Bool {
-    switch self {
-    case .budget, .unknownBase: true
-    default: false
-    }
-  }
-
-  func error(inFlight: Int, bytesInFlight: Int) -> ZeroCopyError {
-    let pinned = "\(inFlight) sends of \(bytesInFlight) bytes are in flight on this socket"
-    switch self {
+extension Connection {
+  /// The shortage in words, with the limit, what is used of it, and what to do.
+  func shortageError(_ shortage: Shortage, byteCount: Int) -> ZeroCopyError {
+    let pinned = "\(inFlight.count) sends of \(statistics.bytesInFlight) bytes are in flight on this socket"
+    switch shortage {
+    case .budget:
+      let limit = configuration.maximumBytesInFlight ?? 0
+      return inFlightLimit("\(pinned), and maximumBytesInFlight is \(limit); flush, or raise it")
+    case .unknownBase:
+      return inFlightLimit("the first zero-copy send of a descriptor goes alone, and \(pinned); flush")
+    case .straggler:
+      return inFlightLimit("one send has not completed while very many later ones have; flush")
     case .droppedDatagram:
       return ZeroCopyError(
-        .datagramDropped, "the kernel dropped the datagram on its way out; send slower",
+        .datagramDropped,
+        "the kernel dropped the datagram on its way out; send slower, and flush before the memory is used again",
         errno: .noBufferSpace, isSocketUsable: true)
-    case .budget(let limit):
-      return ZeroCopyError(
-        .timedOut, "\(pinned), and maximumBytesInFlight is \(limit); flush, or raise it",
-        isSocketUsable: true)
-    case .unknownBase:
-      return ZeroCopyError(
-        .timedOut, "the first zero-copy send of an adopted descriptor has not completed; flush",
-        isSocketUsable: true)
-    case .lockedMemory(let limit, let needed):
-      return ZeroCopyError(
-        .lockedMemoryLimit,
-        "the locked-memory limit of this user (RLIMIT_MEMLOCK) is \(limit) bytes over all its sockets,"
-          + " this send needs \(needed), and \(pinned); flush, send less at a time, raise it with"
-          + " 'ulimit -l' or LimitMEMLOCK=, or grant CAP_IPC_LOCK",
-        errno: .noBufferSpace, isSocketUsable: true)
-    case .notificationMemory(let limit, let used):
+    case .kernelLimit:
+      return kernelLimit(byteCount, pinned)
+    }
+  }
+
+  private func inFlightLimit(_ message: String) -> ZeroCopyError {
+    ZeroCopyError(.inFlightLimit, message, isSocketUsable: true)
+  }
+
+  /// Tells the kernel's limits apart by what they are and by what is used of them now, after the queue
+  /// was drained.
+  private func kernelLimit(_ byteCount: Int, _ pinned: String) -> ZeroCopyError {
+    let limits = SystemLimits.current
+    let used = czc_option_memory(number)
+    // The largest block of the kernels known is 896 bytes; where the next does not fit, it is this.
+    if let limit = limits.optionMemory, used > 0, used + 1024 > limit {
       return ZeroCopyError(
         .notificationMemoryLimit,
         "the notification memory of this socket (net.core.optmem_max) is \(limit) bytes, \(used) are used,"
           + " and \(pinned); flush, send more at a time, or raise it with 'sysctl -w net.core.optmem_max='",
         errno: .noBufferSpace, isSocketUsable: true)
-    case .unknown:
+    }
+    if let limit = limits.lockedMemory, !limits.isLockedMemoryLifted {
       return ZeroCopyError(
-        .system, "the kernel has no buffer space for a zero-copy send, and \(pinned); flush and try again",
+        .lockedMemoryLimit,
+        "the locked-memory limit of this user (RLIMIT_MEMLOCK) is \(limit) bytes over all its sockets, this send"
+          + " needs \(SystemLimits.lockedMemory(ofSend: byteCount)), and \(pinned); flush, send less at a time,"
+          + " raise it with 'ulimit -l' or LimitMEMLOCK=, or grant CAP_IPC_LOCK",
         errno: .noBufferSpace, isSocketUsable: true)
     }
+    return ZeroCopyError(
+      .system, "the kernel has no buffer space for a zero-copy send, and \(pinned); flush and try again",
+      errno: .noBufferSpace, isSocketUsable: true)
   }
 }

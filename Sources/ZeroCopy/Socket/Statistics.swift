@@ -16,7 +16,8 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
   public var inFlight = 0
   /// Bytes of those: pinned memory.
   public var bytesInFlight = 0
-  /// Sends that `.automatic` copied because zero copy was refused or a limit was exhausted.
+  /// Sends that `.automatic` would have made without copying, and copied because zero copy is unavailable
+  /// or a limit was exhausted.
   public var fallbacks = 0
   /// Reads of the error queue.
   public var reaps = 0

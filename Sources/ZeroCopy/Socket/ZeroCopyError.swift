@@ -15,8 +15,10 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     /// Nobody listens there. When connecting, no socket was made; on a datagram socket, which stays
     /// usable, it answers an earlier datagram.
     public static let connectionRefused = Code("connectionRefused")
-    /// Connecting or listening failed otherwise; `errno` says how. No socket was made.
+    /// Connecting failed otherwise; `errno` says how. No socket was made.
     public static let connectFailed = Code("connectFailed")
+    /// Listening failed; `errno` says how. No socket was made.
+    public static let listenFailed = Code("listenFailed")
     /// The time was up. The socket stays usable, except after `writeAndFlush` has aborted it.
     public static let timedOut = Code("timedOut")
     /// A non-blocking descriptor is full or empty now. The socket stays usable.
@@ -24,7 +26,7 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     /// The socket was closed, aborted or relinquished before.
     public static let closed = Code("closed")
     /// `finishWriting()`, a `ShutdownHandle` or someone with the descriptor has shut it down. No more can
-    /// be written; call `close` or `abort`.
+    /// be written. It is told once: after that `flush` and `close` wait for what is in flight.
     public static let shutDown = Code("shutDown")
     /// The peer or the network has ended the connection; `errno` says how. Not usable any more, except
     /// to `flush` what is in flight, and to `close`.
@@ -37,7 +39,12 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     /// `.zeroCopy` was asked for, and the socket's notification memory (net.core.optmem_max) is used up.
     /// The socket stays usable.
     public static let notificationMemoryLimit = Code("notificationMemoryLimit")
-    /// The kernel dropped the datagram on its way out. The socket stays usable.
+    /// `.zeroCopy` was asked for, and this package's own bound on what a socket has in flight is reached:
+    /// `Configuration.maximumBytesInFlight`, or the one send that an adopted descriptor begins with. The
+    /// socket stays usable, and writable: wait for a notification (EPOLLERR) and `reap()`, or `flush`.
+    public static let inFlightLimit = Code("inFlightLimit")
+    /// The kernel dropped the datagram on its way out. The socket stays usable. With zero copy the memory
+    /// may still be in flight: `flush` before it is used again.
     public static let datagramDropped = Code("datagramDropped")
     /// The datagram is larger than the socket or the path takes. The socket stays usable.
     public static let messageTooLong = Code("messageTooLong")

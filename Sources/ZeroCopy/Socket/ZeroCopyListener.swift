@@ -17,7 +17,7 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
   ///
   /// The corresponding system calls are `socket`, `setsockopt(SO_ZEROCOPY)`, `bind` and `listen`.
   /// - Parameter configuration: For the sockets that will be accepted.
-  /// - Throws: `.invalidEndpoint`, for datagram endpoints too; `.unresolvedName`; `.connectFailed`.
+  /// - Throws: `.invalidEndpoint`, for datagram endpoints too; `.unresolvedName`; `.listenFailed`.
   public init(
     binding endpoint: Endpoint, configuration: Configuration = Configuration()
   ) throws(ZeroCopyError) {
@@ -39,7 +39,7 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
       failure = Errno(rawValue: -number)
     }
     throw ZeroCopyError(
-      .connectFailed, "cannot listen on \(endpoint)", errno: failure, isSocketUsable: false)
+      .listenFailed, "cannot listen on \(endpoint)", errno: failure, isSocketUsable: false)
   }
 
   /// As `init(binding:configuration:)` over an `Endpoint`.
@@ -70,17 +70,21 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
   /// The descriptor, lent: for options of your own. It is non-blocking. -1 once closed.
   public var fileDescriptor: FileDescriptor { FileDescriptor(rawValue: isClosed ? -1 : number) }
 
+  /// A way to stop an accept that waits, from another thread.
+  public var shutdownHandle: ShutdownHandle { ShutdownHandle(descriptor) }
+
   /// Takes the next connection, waiting for one.
   ///
   /// The corresponding system call is `accept4`.
   /// - Parameter timeout: The longest to wait; `nil` is for ever.
-  /// - Throws: `.timedOut`, `.closed`; `.system` with the errno, EMFILE for instance. The listener goes on.
+  /// - Throws: `.timedOut`, `.closed`, `.shutDown`; `.system` with the errno, EMFILE for instance. The listener goes on.
   public mutating func accept(timeout: Duration? = nil) throws(ZeroCopyError) -> ZeroCopySocket {
     guard !isClosed else { throw .closed }
     let accepted = czc_accept(number, timeout?.wholeNanoseconds ?? .max)
     if accepted >= 0 { return try ZeroCopySocket(ours: accepted, configuration) }
     let errno = Errno(rawValue: -accepted)
     guard errno != .timedOut else { throw .timedOut("accepting", "nobody has connected") }
+    if descriptor.wasShutDown { throw .shutDown }
     throw .failure(errno, "accepting")
   }
 

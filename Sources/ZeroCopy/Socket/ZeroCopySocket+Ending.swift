@@ -6,23 +6,18 @@ extension ZeroCopySocket {
   /// so do sends in flight: flush them.
   ///
   /// The corresponding system call is `shutdown(SHUT_WR)`. Calling it again does nothing.
-  /// - Throws: `.closed`, `.connectionLost`, `.unsuitableDescriptor`, `.system`.
+  /// - Throws: `.closed`, `.connectionLost`, `.shutDown`, `.system`.
   public mutating func finishWriting() throws(ZeroCopyError) {
     try connection.checkOpen()
     guard !connection.hasFinishedWriting else { return }
     let result = czc_shutdown(connection.number, CInt(CZC_SHUT_WRITE))
-    guard result == 0 else {
-      // The kernel knows no peer any more: the connection has ended before.
-      if -result == Errno.socketNotConnected.rawValue {
-        connection.noteLoss()
-        throw .failure(connection.loss ?? .connectionReset, "finishing")
-      }
-      throw .failure(Errno(rawValue: -result), "finishing")
-    }
+    // ENOTCONN: the kernel knows no peer any more.
+    guard result == 0 else { throw connection.failure(Errno(rawValue: -result), "finishing") }
     connection.hasFinishedWriting = true
   }
 
-  /// Flushes, then closes. What was accepted is still delivered, as after any close.
+  /// Flushes, then closes. What was accepted is still delivered, as after any close, unless bytes that the
+  /// peer has sent lie unread: then TCP resets.
   ///
   /// Idempotent; afterwards every other call throws `.closed`. The corresponding system call is `close`.
   /// - Throws: What `flush(timeout:)` throws. **With sends in flight the socket is still open then**

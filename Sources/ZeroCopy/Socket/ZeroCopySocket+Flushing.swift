@@ -44,7 +44,7 @@ extension ZeroCopySocket {
     case .timedOut:
       throw .timedOut("waiting for memory", "the peer has not acknowledged; wait again, or abort")
     case .shutDown: throw .shutDown
-    case .failed(let errno): throw .failure(errno, "waiting for memory")
+    case .failed(let errno): throw connection.failure(errno, "waiting for memory")
     }
   }
 }

@@ -116,6 +116,7 @@ extension ZeroCopySocket {
     try connection.checkOpen()
     // Before anything is in flight: without it the memory could not be waited for.
     if let errno = connection.openWaiter() { throw connection.failure(errno) }
+    let first = connection.inFlight.next
     var accepted = 0
     do throws(ZeroCopyError) {
       let mode = mode ?? connection.configuration.mode
@@ -123,10 +124,12 @@ extension ZeroCopySocket {
       accepted = buffer.count
       return try connection.flush(deadline)
     } catch {
-      let failure = error.adding(bytesAccepted: accepted)
-      guard connection.recall(deadline) else { throw failure }
-      let flushed = connection.takeTally()
-      throw failure.adding(flushed: flushed, isSocketUsable: false)
+      let wasAborted = connection.recall(from: first, deadline)
+      var flushed = connection.takeTally()
+      flushed.completed += error.flushed?.completed ?? 0
+      flushed.copied += error.flushed?.copied ?? 0
+      throw error.adding(bytesAccepted: accepted)
+        .adding(flushed: flushed, isSocketUsable: error.isSocketUsable && !wasAborted)
     }
   }
 

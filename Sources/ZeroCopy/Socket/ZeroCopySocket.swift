@@ -17,8 +17,8 @@ public import SystemPackage
 ///   peer changed. They are `@unsafe` for that reason.
 ///
 /// A socket that goes out of scope while sends are in flight resets a TCP connection: the kernel goes on
-/// reading memory that nobody keeps any more, and what it read must not reach the peer. Call
-/// `close(timeout:)`.
+/// reading memory that nobody keeps any more, and what it read must not reach the peer. A datagram socket
+/// has no reset: the kernel goes on reading. Call `close(timeout:)`.
 public struct ZeroCopySocket: ~Copyable, Sendable {
   var connection: Connection
 
@@ -96,7 +96,7 @@ public struct ZeroCopySocket: ~Copyable, Sendable {
         .unsuitableDescriptor, why, errno: result < 0 ? Errno(rawValue: -result) : nil,
         isSocketUsable: false)
     }
-    if hasHistory { _ = czc_set_close_on_exec(number) }
+    if hasHistory { _ = czc_prepare(number) }
     configuration.apply(to: number, facts)
     connection = Connection(
       owning: number, facts: facts, availability: .enabling(on: number, facts),
@@ -171,21 +171,25 @@ extension ZeroCopySocket {
     try connection.checkOpen()
     let copy = connection.descriptor.duplicate()
     guard copy >= 0 else { throw .failure(Errno(rawValue: -copy), "duplicating the descriptor") }
-    return SocketReader(duplicate: copy, timeout: connection.configuration.readTimeout)
+    return SocketReader(connection.readSide(copy))
   }
 
   /// Reads what there is into a span, waiting for the first byte.
   ///
   /// On a blocking descriptor it waits up to `Configuration.readTimeout`. The corresponding system call
   /// is `recv`.
-  /// - Returns: The bytes read; 0 at the end of the stream, and for an empty span.
-  /// - Throws: `.timedOut`, `.wouldBlock`, `.connectionLost`, `.closed`, `.system`. After the first two the
-  ///   socket goes on.
+  /// - Returns: The bytes read; 0 at the end of the stream, for an empty datagram, and for an empty span.
+  /// - Throws: `.timedOut`, `.wouldBlock`, and `.connectionRefused` on datagram sockets: the socket goes on.
+  ///   `.connectionLost`, `.closed`, `.system`: it does not.
   @discardableResult
   public mutating func read(into span: inout MutableSpan<UInt8>) throws(ZeroCopyError) -> Int {
     try connection.checkOpen()
-    let timeout = connection.configuration.readTimeout
-    return try receive(from: connection.number, into: &span, timeout: timeout)
+    do throws(ZeroCopyError) {
+      return try connection.readSide(connection.number).receive(into: &span)
+    } catch {
+      if error.code == .connectionLost { connection.isLossTold = true }
+      throw error
+    }
   }
 
   /// Reads into memory that the caller vouches for. As `read(into:)` over a span.
@@ -193,9 +197,9 @@ extension ZeroCopySocket {
   public mutating func read(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(ZeroCopyError) -> Int {
-    try connection.checkOpen()
-    let timeout = connection.configuration.readTimeout
-    return try unsafe receive(from: connection.number, into: buffer, timeout: timeout)
+    // The span covers the caller's memory for the length of the call.
+    var span = unsafe MutableSpan<UInt8>(_unsafeBytes: buffer)
+    return try read(into: &span)
   }
 
   /// Hands the descriptor to the caller and is closed from then on.

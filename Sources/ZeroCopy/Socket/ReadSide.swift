@@ -1,0 +1,65 @@
+internal import CZeroCopy
+internal import SystemPackage
+
+/// What reading needs: the same for a socket and for its readers.
+struct ReadSide: Sendable {
+  let number: CInt
+  let isDatagram: Bool
+  let timeout: Duration?
+  let fate: Fate
+
+  /// recv(2), until bytes come, the stream ends, or the time is up.
+  func receive(into span: inout MutableSpan<UInt8>) throws(ZeroCopyError) -> Int {
+    // The pointer does not leave the call.
+    try unsafe span.withUnsafeMutableBufferPointer { (buffer) throws(ZeroCopyError) -> Int in
+      try unsafe receive(into: UnsafeMutableRawBufferPointer(buffer))
+    }
+  }
+
+  @unsafe func receive(into buffer: UnsafeMutableRawBufferPointer) throws(ZeroCopyError) -> Int {
+    guard unsafe !buffer.isEmpty else { return 0 }
+    var patience = Patience(timeout)
+    while true {
+      let count = unsafe czc_receive(number, buffer.baseAddress, buffer.count)
+      if count > 0 || (count == 0 && isDatagram) { return Int(count) }
+      if count == 0 {
+        if let loss = fate.loss { throw .lost(loss, "reading") }
+        return 0
+      }
+      let errno = Errno(rawValue: CInt(-count))
+      if errno == .interrupted, patience.isLeft { continue }
+      throw failure(errno)
+    }
+  }
+
+  private func failure(_ errno: Errno) -> ZeroCopyError {
+    switch errno {
+    case .resourceTemporarilyUnavailable where czc_is_nonblocking(number) == 1: return .wouldBlock
+    case .resourceTemporarilyUnavailable, .interrupted:
+      return .timedOut("reading", "the peer has sent nothing")
+    default: break
+    }
+    guard !isDatagram else { return .failure(errno, "reading") }
+    if errno.endsStream { fate.record(errno) }
+    if let loss = fate.loss { return .lost(loss, "reading") }
+    return .failure(errno, "reading")
+  }
+}
+
+/// Bounds a call that the kernel bounds by itself, but anew after each signal. The clock is read only
+/// once there was one.
+struct Patience {
+  private let timeout: Duration?
+  private var deadline: Deadline?
+
+  init(_ timeout: Duration?) { self.timeout = timeout }
+
+  /// Whether to try again after EINTR.
+  var isLeft: Bool {
+    mutating get {
+      if let deadline { return !deadline.hasPassed }
+      deadline = Deadline(after: timeout)
+      return true
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import ZeroCopy
+
+/// The kinds of connection that a stream test runs over.
+public enum Family: String, Sendable, CaseIterable {
+  case ipv4, ipv6, unix
+
+  public static let withZeroCopy: [Family] = [.ipv4, .ipv6]
+
+  /// An endpoint that nobody else has.
+  public var freeEndpoint: String {
+    switch self {
+    case .ipv4: "127.0.0.1:0"
+    case .ipv6: "[::1]:0"
+    case .unix: "unix:@zerocopy-test-\(UInt64.random(in: 0 ... .max))"
+    }
+  }
+}
+
+/// Both ends of one connection.
+@frozen public struct Connected: ~Copyable, Sendable {
+  public var client: ZeroCopySocket
+  private var accepted: ZeroCopySocket?
+
+  /// The other end, unless it was handed to a thread.
+  public var server: ZeroCopySocket {
+    _read { yield accepted! }
+    _modify { yield &accepted! }
+  }
+
+  /// Hands the other end to a thread that reads or does whatever else a peer does.
+  public mutating func serve<Value: Sendable>(
+    _ work: @escaping @Sendable (inout ZeroCopySocket) throws -> Value
+  ) -> Background<Value> {
+    let server = Handoff(accepted.take()!)
+    return Background {
+      var socket = server.take()
+      return try work(&socket)
+    }
+  }
+
+  public init(
+    _ family: Family = .ipv4, client: Configuration = Configuration(), server: Configuration = Configuration()
+  ) throws {
+    var listener = try ZeroCopyListener(binding: family.freeEndpoint, configuration: server)
+    let connected = try ZeroCopySocket.connect(to: listener.localAddress, configuration: client)
+    let accepted = try listener.accept(timeout: .seconds(10))
+    self.client = connected
+    self.accepted = consume accepted
+  }
+}
+
+extension ZeroCopySocket {
+  /// Reads exactly so many bytes, or to the end of the stream.
+  public mutating func read(count: Int) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var filled = 0
+    while filled < count {
+      let received = try bytes.withUnsafeMutableBytes {
+        try read(into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
+      }
+      if received == 0 { break }
+      filled += received
+    }
+    bytes.removeLast(count - filled)
+    return bytes
+  }
+
+  /// Reads until the end of the stream.
+  public mutating func readToEnd() throws -> [UInt8] {
+    var all: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    while true {
+      var span = buffer.mutableSpan
+      let count = try read(into: &span)
+      if count == 0 { return all }
+      all += buffer[..<count]
+    }
+  }
+
+  /// Sends until the kernel takes no more; nobody reads. The descriptor is left non-blocking.
+  /// - Returns: The bytes accepted.
+  public mutating func fill(with buffer: UnsafeRawBufferPointer, mode: WriteMode) throws -> Int {
+    setBlocking(false)
+    var accepted = 0
+    do throws(ZeroCopyError) {
+      while true { accepted += try writev(buffer, mode: mode) }
+    } catch {
+      guard error.code == .wouldBlock else { throw error }
+    }
+    return accepted
+  }
+}
+
+/// Memory that stays at its place until the process ends: for sends whose end a test does not see.
+public func pinnedBytes(_ count: Int, seed: UInt64 = 1) -> UnsafeMutableRawBufferPointer {
+  let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, count), alignment: 4096)
+  var generator = SeededGenerator(seed: seed)
+  for offset in stride(from: 0, to: count - 7, by: 8) {
+    memory.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
+  }
+  return UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
+}
