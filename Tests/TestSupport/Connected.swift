@@ -49,7 +49,23 @@ public enum Family: String, Sendable, CaseIterable {
   }
 }
 
+extension Connected {
+  /// Lets the client go out of scope, and gives the other end.
+  public consuming func dropClient() -> Handoff<ZeroCopySocket> {
+    Handoff(accepted.take()!)
+  }
+}
+
 extension ZeroCopySocket {
+  /// Reads until the end of the stream, and drops what comes before.
+  public mutating func expectEnd() throws(ZeroCopyError) {
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    while true {
+      var span = buffer.mutableSpan
+      if try read(into: &span) == 0 { return }
+    }
+  }
+
   /// Reads exactly so many bytes, or to the end of the stream.
   public mutating func read(count: Int) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
