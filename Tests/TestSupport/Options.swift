@@ -35,3 +35,11 @@ extension ZeroCopySocket {
       fileDescriptor.rawValue, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
   }
 }
+
+/// Numbers that Glibc's module does not name.
+public enum Option {
+  public static let zeroCopy: CInt = 60
+  public static let sendBufferForce: CInt = 32
+  public static let timestamping: CInt = 37
+  public static let attachFilter: CInt = 26
+}

@@ -61,6 +61,10 @@ extension Connection {
         // Kernel TLS was switched on since (rule 20).
         availability = .unavailable(.upperLayerProtocol)
         zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
+      case .failed(.messageTooLong) where zeroCopy && mode == .automatic:
+        // A datagram of more pieces than fit its fragments, 17 as a rule, can still be copied.
+        zeroCopy = false
+        statistics.fallbacks += 1
       case .failed(let errno):
         throw failure(errno)
       }

@@ -41,7 +41,9 @@ extension ZeroCopyError {
         .connectionRefused, "nobody listens at the peer's port", errno: errno, isSocketUsable: true)
     case .messageTooLong:
       ZeroCopyError(
-        .messageTooLong, "the datagram is too long for the socket or the path; send less at a time",
+        .messageTooLong,
+        "the datagram is too long for the socket or the path, or is more pieces than zero copy takes (17); send"
+          + " less at a time, or fewer pieces",
         errno: errno, isSocketUsable: true)
     case .badAddress:
       ZeroCopyError(

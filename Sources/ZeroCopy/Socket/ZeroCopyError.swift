@@ -46,7 +46,8 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     /// The kernel dropped the datagram on its way out. The socket stays usable. With zero copy the memory
     /// may still be in flight: `flush` before it is used again.
     public static let datagramDropped = Code("datagramDropped")
-    /// The datagram is larger than the socket or the path takes. The socket stays usable.
+    /// The datagram is larger than the socket or the path takes, or in more pieces than zero copy takes: 17
+    /// pages or parts of pages, as a rule. The socket stays usable.
     public static let messageTooLong = Code("messageTooLong")
     /// The memory cannot be read: a mapped file has become shorter, or it is device memory. The socket
     /// stays usable.

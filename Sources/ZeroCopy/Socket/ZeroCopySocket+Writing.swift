@@ -124,7 +124,9 @@ extension ZeroCopySocket {
       accepted = buffer.count
       return try connection.flush(deadline)
     } catch {
-      let wasAborted = connection.recall(from: first, deadline)
+      // Who was told to stop does not wait for the peer either.
+      let patience = error.code == .shutDown ? Deadline(after: .zero) : deadline
+      let wasAborted = connection.recall(from: first, patience)
       var flushed = connection.takeTally()
       flushed.completed += error.flushed?.completed ?? 0
       flushed.copied += error.flushed?.copied ?? 0

@@ -37,7 +37,7 @@ struct ConnectingTests {
   @Test("Accepted sockets have zero copy because the listener had it before it listened (rule 20)")
   func acceptedInherits() throws {
     let pair = try Connected()
-    #expect(pair.server.option(SOL_SOCKET, 60 /* SO_ZEROCOPY */) == 1)
+    #expect(pair.server.option(SOL_SOCKET, Option.zeroCopy) == 1)
   }
 
   @Test("Every address that a name resolves to is tried")

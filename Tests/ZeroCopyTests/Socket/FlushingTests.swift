@@ -92,7 +92,7 @@ struct FlushingTests {
   func timestamps() throws {
     var pair = try Connected()
     // SO_TIMESTAMPING with software transmit stamps and their ids, and stamps at acknowledgement.
-    pair.client.setOption(1, 37, 1 << 1 | 1 << 4 | 1 << 7 | 1 << 9)
+    pair.client.setOption(1, Option.timestamping, 1 << 1 | 1 << 4 | 1 << 7 | 1 << 9)
     let memory = UnsafeRawBufferPointer(pinnedBytes(20_000))
     for _ in 0..<100 {
       try pair.client.writeAll(memory, mode: .zeroCopy)
@@ -107,7 +107,7 @@ struct FlushingTests {
   func settles() throws {
     var pair = try Connected()
     // Somebody with the descriptor switches zero copy off: the flag copies in silence from then on.
-    pair.client.setOption(1, 60 /* SO_ZEROCOPY */, 0)
+    pair.client.setOption(1, Option.zeroCopy, 0)
     try pair.client.writeAll(UnsafeRawBufferPointer(pinnedBytes(1000)), mode: .zeroCopy)
     #expect(pair.client.statistics.inFlight == 1)
     _ = try pair.server.read(count: 1000)

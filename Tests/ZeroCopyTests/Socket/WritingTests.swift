@@ -184,7 +184,7 @@ struct WritingTests {
     // Fills the peer, so that what follows is not acknowledged.
     let memory = UnsafeRawBufferPointer(pinnedBytes(1 << 20))
     _ = try pair.client.fill(with: memory, mode: .copy)
-    pair.client.setOption(SOL_SOCKET, 32 /* SO_SNDBUFFORCE */, 64 << 20)
+    pair.client.setOption(SOL_SOCKET, Option.sendBufferForce, 64 << 20)
     #expect(try pair.client.writev(memory, mode: .zeroCopy) > 0)
     #expect(pair.client.statistics.inFlight == 1)
     #expect(

@@ -1,0 +1,42 @@
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A storm of signals at the thread that makes it, until it ends: each one interrupts a system call that
+/// waits, and the handler, which does nothing, asks for no restart.
+public final class SignalStorm: Sendable {
+  private final class Flag: Sendable {
+    let isSet = Atomic(false)
+  }
+
+  private let isOver = Flag()
+  private let sender: Background<Int>
+
+  public init() {
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { _ in }
+    sigaction(SIGUSR1, &action, nil)
+    let target = pthread_self()
+    let isOver = self.isOver
+    sender = Background {
+      var count = 0
+      while !isOver.isSet.load(ordering: .acquiring) {
+        pthread_kill(target, SIGUSR1)
+        count += 1
+        usleep(500)
+      }
+      return count
+    }
+  }
+
+  /// Ends the storm.
+  /// - Returns: How many signals there were.
+  public func end() throws -> Int {
+    isOver.isSet.store(true, ordering: .releasing)
+    return try sender.value()
+  }
+}

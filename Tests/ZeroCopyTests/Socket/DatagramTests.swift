@@ -1,0 +1,205 @@
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+import ZeroCopy
+
+/// Two UDP sockets connected to each other.
+struct Datagrams: ~Copyable {
+  var client: ZeroCopySocket
+  var server: ZeroCopySocket
+
+  init(_ host: String, client: Configuration = Configuration()) throws {
+    // A port that is free is one that the kernel has just given out.
+    let first = try ZeroCopySocket.connect(to: "udp:\(host):9")
+    let address = "udp:\(first.localAddress)"
+    let second = try ZeroCopySocket.connect(to: address)
+    let descriptor = try Datagrams.reconnected(first, to: second.localAddress)
+    self.client = try ZeroCopySocket(adopting: descriptor, configuration: client)
+    self.server = second
+  }
+
+  /// connect(2) once more, to another peer.
+  private static func reconnected(_ socket: consuming ZeroCopySocket, to address: String) throws
+    -> FileDescriptor
+  {
+    var socket = socket
+    let descriptor = try socket.relinquish()
+    let port = UInt16(address.split(separator: ":").last ?? "") ?? 0
+    if address.hasPrefix("[") {
+      var peer = sockaddr_in6()
+      peer.sin6_family = sa_family_t(AF_INET6)
+      peer.sin6_port = port.bigEndian
+      peer.sin6_addr = in6addr_loopback
+      withUnsafePointer(to: &peer) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          _ = Glibc.connect(descriptor.rawValue, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
+        }
+      }
+    } else {
+      var peer = sockaddr_in()
+      peer.sin_family = sa_family_t(AF_INET)
+      peer.sin_port = port.bigEndian
+      peer.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      withUnsafePointer(to: &peer) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          _ = Glibc.connect(descriptor.rawValue, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+      }
+    }
+    return descriptor
+  }
+}
+
+@Suite("Datagrams")
+struct DatagramTests {
+  static let hosts = ["127.0.0.1", "[::1]"]
+
+  @Test(
+    "Each call is one datagram, whatever its pieces", arguments: hosts,
+    [WriteMode.zeroCopy, .copy, .automatic])
+  func boundaries(_ host: String, _ mode: WriteMode) throws {
+    var pair = try Datagrams(host)
+    let memory = UnsafeRawBufferPointer(pinnedBytes(60_000))
+    for size in [1, 1000, 40_000, 60_000] {
+      let head = UnsafeRawBufferPointer(rebasing: memory[..<(size / 2)])
+      let tail = UnsafeRawBufferPointer(rebasing: memory[(size / 2)..<size])
+      #expect(try pair.client.writev([head, tail], mode: mode) == size)
+      try pair.client.writeAll([head, tail], mode: mode)
+      for _ in 0..<2 {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var span = buffer.mutableSpan
+        #expect(try pair.server.read(into: &span) == size)
+        #expect(buffer[..<size].elementsEqual(memory[..<size]))
+      }
+    }
+    let flushed = try pair.client.flush(timeout: .seconds(10))
+    #expect(flushed.completed == pair.client.statistics.zeroCopySends)
+    #expect(flushed.completed == (mode == .zeroCopy ? 8 : mode == .automatic ? 4 : 0))
+  }
+
+  @Test("A datagram that is too long is refused, takes no id, and the socket goes on")
+  func tooLong() throws {
+    var pair = try Datagrams("127.0.0.1")
+    let memory = UnsafeRawBufferPointer(pinnedBytes(70_000))
+    for mode in [WriteMode.zeroCopy, .copy] {
+      let failure = error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: mode) }
+      #expect(failure?.code == .messageTooLong)
+      #expect(failure?.isSocketUsable == true)
+    }
+    try sendsExactly(&pair, 10)
+  }
+
+  @Test("More buffers than one system call takes are refused, and not cut in two")
+  func tooManyBuffers() throws {
+    var pair = try Datagrams("127.0.0.1")
+    let byte = UnsafeRawBufferPointer(pinnedBytes(1))
+    #expect(try pair.client.writev(Array(repeating: byte, count: 1024), mode: .copy) == 1024)
+    #expect(
+      error { () throws(ZeroCopyError) in
+        try pair.client.writev(Array(repeating: byte, count: 1025), mode: .copy)
+      }?.code == .messageTooLong)
+    try expectDatagram(&pair.server, 1024)
+  }
+
+  @Test("More pieces than a datagram's fragments hold are refused in zero copy, and copied in automatic mode")
+  func tooManyPieces() throws {
+    var pair = try Datagrams("127.0.0.1")
+    let memory = UnsafeRawBufferPointer(pinnedBytes(1 << 20))
+    let pieces = (0..<100).map { UnsafeRawBufferPointer(rebasing: memory[($0 * 8192)..<($0 * 8192 + 400)]) }
+    #expect(
+      error { () throws(ZeroCopyError) in try pair.client.writev(pieces, mode: .zeroCopy) }?.code
+        == .messageTooLong)
+    #expect(try pair.client.writev(pieces, mode: .automatic) == 40_000)
+    #expect(pair.client.statistics.fallbacks == 1)
+    try expectDatagram(&pair.server, 40_000)
+    try sendsExactly(&pair, 3)
+  }
+
+  private func expectDatagram(_ socket: inout ZeroCopySocket, _ size: Int) throws {
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    var span = buffer.mutableSpan
+    #expect(try socket.read(into: &span) == size)
+  }
+
+  @Test(
+    "A send that fails after its datagram was built takes an id, and no later one is released early (rule 2)")
+  func failedSendTakesID() throws {
+    var pair = try Datagrams("127.0.0.1")
+    try sendsExactly(&pair, 5)
+    // Segmentation without checksums is refused only once the datagram is built: EINVAL, and an id.
+    pair.client.setOption(17, 103, 1000)
+    pair.client.setOption(SOL_SOCKET, SO_NO_CHECK, 1)
+    let memory = UnsafeRawBufferPointer(pinnedBytes(10_000))
+    for _ in 0..<7 {
+      let failure = error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: .zeroCopy) }
+      #expect(failure?.code == .system)
+      #expect(failure?.errno == .invalidArgument)
+      #expect(pair.client.statistics.inFlight == 0)
+    }
+    pair.client.setOption(17, 103, 0)
+    pair.client.setOption(SOL_SOCKET, SO_NO_CHECK, 0)
+    try sendsExactly(&pair, 20)
+    #expect(pair.client.statistics.completed == 25)
+    #expect(pair.client.statistics.unknownNotifications == 0)
+    #expect(pair.client.statistics.settled == 0)
+  }
+
+  /// Sends and receives, one datagram after the other, and finds each confirmed once.
+  private func sendsExactly(_ pair: inout Datagrams, _ count: Int) throws {
+    let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
+    for _ in 0..<count {
+      try pair.client.writeAll(memory, mode: .zeroCopy)
+      var buffer = [UInt8](repeating: 0, count: 2000)
+      var span = buffer.mutableSpan
+      #expect(try pair.server.read(into: &span) == 1000)
+    }
+    #expect(try pair.client.flush(timeout: .seconds(10)).completed == count)
+  }
+
+  @Test(
+    "An ICMP error is an answer to an earlier datagram: counted as foreign, and the socket goes on (rule 11)")
+  func icmp() throws {
+    var pair = try Datagrams("127.0.0.1")
+    pair.client.setOption(Int32(IPPROTO_IP), IP_RECVERR, 1)
+    try pair.server.close(timeout: .zero)
+    let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
+    var refused = 0
+    for _ in 0..<20 {
+      let failure = error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: .zeroCopy) }
+      if let failure {
+        #expect(failure.code == .connectionRefused)
+        #expect(failure.isSocketUsable)
+        refused += 1
+      }
+    }
+    #expect(refused > 0)
+    try pair.client.flush(timeout: .seconds(10))
+    #expect(pair.client.statistics.foreignMessages > 0)
+    #expect(pair.client.statistics.completed == pair.client.statistics.zeroCopySends)
+  }
+
+  @Test("Borrowed memory is free again when writeAndFlush returns", arguments: hosts)
+  func borrowed(_ host: String) throws {
+    var pair = try Datagrams(host)
+    var bytes = [UInt8](repeating: 1, count: 30_000)
+    try pair.client.writeAndFlush(bytes.span, timeout: .seconds(10), mode: .zeroCopy)
+    for index in bytes.indices { bytes[index] = 2 }
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    var span = buffer.mutableSpan
+    #expect(try pair.server.read(into: &span) == 30_000)
+    #expect(buffer[..<30_000].allSatisfy { $0 == 1 })
+  }
+
+  @Test(
+    "A datagram above the path's MTU is copied in automatic mode: the kernel would copy it anyway (rule 21)")
+  func aboveMTU() throws {
+    var pair = try Datagrams("127.0.0.1")
+    // What is left of the loopback's 65,536 bytes after the headers is more than the largest datagram.
+    #expect(try pair.client.writev(UnsafeRawBufferPointer(pinnedBytes(65_507)), mode: .automatic) == 65_507)
+    #expect(
+      try pair.client.writev(UnsafeRawBufferPointer(pinnedBytes(32 << 10)), mode: .automatic) == 32 << 10)
+    #expect(pair.client.statistics.zeroCopySends == 1)
+    try pair.client.flush(timeout: .seconds(10))
+  }
+}
