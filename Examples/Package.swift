@@ -1,0 +1,20 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package that links ZeroCopy as any other would: by a dependency, and nothing else.
+let settings: [SwiftSetting] = [.strictMemorySafety()]
+let zeroCopy = Target.Dependency.product(name: "ZeroCopy", package: "ZeroCopy")
+
+let package = Package(
+  name: "Examples",
+  platforms: [.macOS(.v15)],
+  dependencies: [.package(name: "ZeroCopy", path: "..")],
+  targets: [
+    // A peer for the others to send to.
+    .target(name: "Loopback", dependencies: [zeroCopy], swiftSettings: settings),
+    .executableTarget(name: "FirstSteps", dependencies: ["Loopback", zeroCopy], swiftSettings: settings),
+    .executableTarget(name: "InAClass", dependencies: ["Loopback", zeroCopy], swiftSettings: settings),
+    .executableTarget(name: "InATask", dependencies: ["Loopback", zeroCopy], swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,47 @@
+# Two commands: `make run` sends data to itself without copying and shows what happened, `make test`
+# runs every test. Each finds out what is missing first.
+
+SHELL := /bin/bash
+SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples
+EXAMPLES := FirstSteps InAClass InATask
+
+.PHONY: run test lint format bars clean prepare help
+
+help:
+	@echo 'make run [FILE=path]  send a file (or generated data) over loopback, by copying and by zero copy'
+	@echo 'make test             build and run the examples, check the C target against musl, run all tests'
+	@echo 'make lint             check the format of all Swift files'
+	@echo 'make format           mend it'
+	@echo 'make bars             measure what a send costs, beside a plain C loop (strace, valgrind)'
+	@echo 'make clean            remove what was built'
+
+prepare:
+	@Scripts/prepare.sh
+
+run: prepare
+	@swift build -c release --product zerocopy
+	@"$$(swift build -c release --show-bin-path)/zerocopy" demo $(if $(FILE),"$(FILE)")
+
+# The tests come last, so that their summary is the last line.
+test: prepare
+	swift build --package-path Examples
+	@for example in $(EXAMPLES); do \
+	  echo "running the example $$example"; \
+	  "$$(swift build --package-path Examples --show-bin-path)/$$example" || exit 1; \
+	done
+	@Scripts/check-musl.sh
+	swift build --build-tests
+	swift test --skip-build --disable-xctest
+
+lint: prepare
+	swift format lint --strict --recursive $(SWIFT_FILES)
+
+format: prepare
+	swift format format --in-place --recursive $(SWIFT_FILES)
+
+bars: prepare
+	swift build -c release --product zerocopy
+	Scripts/bars.sh
+
+clean:
+	rm -rf .build Examples/.build Benchmarks/.build
