@@ -113,15 +113,21 @@ extension Connection {
   }
 
   /// What keeps a zero-copy send from being tried at all.
+  @inline(__always)
   private mutating func hindrance(byteCount: Int) -> Shortage? {
-    if isMistrusted { settleIfAtRest() }
-    if isMistrusted { return .unknownBase }
+    if isMistrusted, !isTrustedAgain() { return .unknownBase }
     guard inFlight.count > 0 else { return nil }
     if !ids.isKnown { return .unknownBase }
     if let limit = configuration.maximumBytesInFlight, statistics.bytesInFlight + byteCount > limit {
       return .budget
     }
     return inFlight.outstanding.count > 65_536 + 8 * inFlight.count ? .straggler : nil
+  }
+
+  @inline(never)
+  private mutating func isTrustedAgain() -> Bool {
+    settleIfAtRest()
+    return !isMistrusted
   }
 
   private func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {

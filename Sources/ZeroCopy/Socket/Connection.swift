@@ -79,6 +79,8 @@ struct Connection: ~Copyable, Sendable {
   }
 
   /// Throws what a call on a socket in this state has to throw.
+  // Inlined, because borrowing the whole value for a call copies it.
+  @inline(__always)
   func checkOpen() throws(ZeroCopyError) {
     if isClosed { throw .closed }
   }

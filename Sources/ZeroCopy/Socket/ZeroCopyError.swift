@@ -60,23 +60,48 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     public static let system = Code("system")
   }
 
-  public let code: Code
+  /// All that it says, behind one pointer: a call that may throw pays for the size of its error on every
+  /// return, also where it throws nothing.
+  private final class Content: Sendable {
+    let code: Code
+    let message: String
+    let errno: Errno?
+    let bytesAccepted: Int
+    let isSocketUsable: Bool
+    let flushed: FlushResult?
+
+    init(
+      _ code: Code, _ message: String, _ errno: Errno?, _ bytesAccepted: Int, _ isSocketUsable: Bool,
+      _ flushed: FlushResult?
+    ) {
+      self.code = code
+      self.message = message
+      self.errno = errno
+      self.bytesAccepted = bytesAccepted
+      self.isSocketUsable = isSocketUsable
+      self.flushed = flushed
+    }
+  }
+
+  private let content: Content
+
+  public var code: Code { content.code }
+
+  /// What happened, and what to do next.
+  public var message: String { content.message }
 
   /// The kernel's own error, where there was one.
-  public let errno: Errno?
+  public var errno: Errno? { content.errno }
 
   /// How many bytes of this call's buffers were accepted before. They are sent, or on their way.
-  public let bytesAccepted: Int
+  public var bytesAccepted: Int { content.bytesAccepted }
 
   /// Whether the socket can still be written to.
-  public let isSocketUsable: Bool
+  public var isSocketUsable: Bool { content.isSocketUsable }
 
   /// What a flush had confirmed by then, where the call was flushing. `remaining` counts the sends whose
   /// memory must still not be touched.
-  public let flushed: FlushResult?
-
-  /// What happened, and what to do next.
-  public let message: String
+  public var flushed: FlushResult? { content.flushed }
 
   public var description: String {
     var text = message
@@ -90,12 +115,7 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     _ code: Code, _ message: String, errno: Errno? = nil, bytesAccepted: Int = 0,
     isSocketUsable: Bool, flushed: FlushResult? = nil
   ) {
-    self.code = code
-    self.message = message
-    self.errno = errno
-    self.bytesAccepted = bytesAccepted
-    self.isSocketUsable = isSocketUsable
-    self.flushed = flushed
+    content = Content(code, message, errno, bytesAccepted, isSocketUsable, flushed)
   }
 
   /// The same error, thrown by a call that had got further.
