@@ -39,7 +39,10 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    .target(name: "TestSupport", dependencies: ["ZeroCopy", "CZeroCopy", system], path: "Tests/TestSupport"),
+    .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["ZeroCopy", "CZeroCopy", "CTestSupport", system],
+      path: "Tests/TestSupport"),
     .testTarget(name: "CZeroCopyTests", dependencies: ["CZeroCopy", "TestSupport"]),
     .testTarget(name: "ZeroCopyTests", dependencies: ["ZeroCopy", "CZeroCopy", "TestSupport", system]),
     .testTarget(name: "ZeroCopyToolTests", dependencies: ["ZeroCopyTool", "TestSupport"]),

@@ -1,0 +1,15 @@
+// What Swift cannot say of threads and namespaces, for tests. 0, or -errno.
+#ifndef CTESTSUPPORT_H
+#define CTESTSUPPORT_H
+
+#include <stdint.h>
+
+// Takes CAP_IPC_LOCK from the calling thread, and lets the process lock so many bytes: other threads of
+// root keep the capability, and with it no limit.
+int cts_limit_locked_memory(uint64_t bytes);
+
+// Moves the calling thread into a network of its own, and sets that up by a script for /bin/sh, whose exit
+// status is answered where it is not 0.
+int cts_enter_new_network(const char *script);
+
+#endif

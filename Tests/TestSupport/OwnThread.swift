@@ -1,0 +1,61 @@
+import CTestSupport
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Runs a body on a thread that ends with it: one whose capabilities or network may be changed, because
+/// Linux keeps both for each thread.
+public func onOwnThread(_ body: @escaping @Sendable () throws -> Void) throws {
+  final class Work: Sendable {
+    let body: @Sendable () throws -> Void
+    let failure = Mutex<(any Error)?>(nil)
+
+    init(_ body: @escaping @Sendable () throws -> Void) { self.body = body }
+
+    func run() {
+      do { try body() } catch { failure.withLock { $0 = error } }
+    }
+  }
+  let work = Work(body)
+  var thread = pthread_t()
+  let start: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
+    Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue().run()
+    return nil
+  }
+  guard pthread_create(&thread, nil, start, Unmanaged.passRetained(work).toOpaque()) == 0 else {
+    throw SystemFailure(call: "pthread_create", errno: errno)
+  }
+  pthread_join(thread, nil)
+  if let failure = work.failure.withLock({ $0 }) { throw failure }
+}
+
+/// A system call of a test's own that failed.
+public struct SystemFailure: Error {
+  public let call: String
+  public let errno: CInt
+
+  public init(call: String, errno: CInt) {
+    self.call = call
+    self.errno = errno
+  }
+}
+
+/// Whether a test may change what only root may.
+public var isRoot: Bool { geteuid() == 0 }
+
+/// Takes CAP_IPC_LOCK from the calling thread, and lets the process lock so many bytes: other threads of root
+/// keep the capability, and with it no limit.
+public func limitLockedMemory(to bytes: UInt64) throws {
+  let result = cts_limit_locked_memory(bytes)
+  if result != 0 { throw SystemFailure(call: "limit of locked memory", errno: -result) }
+}
+
+/// Moves the calling thread into a network of its own, and sets that up by a script for /bin/sh.
+public func enterNewNetwork(_ script: String) throws {
+  let result = cts_enter_new_network(script)
+  if result != 0 { throw SystemFailure(call: "script of a new network", errno: result) }
+}
