@@ -16,7 +16,9 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
   /// exist; it stays when the listener is closed, as others may have made their own there since.
   ///
   /// The corresponding system calls are `socket`, `setsockopt(SO_ZEROCOPY)`, `bind` and `listen`.
-  /// - Parameter configuration: For the sockets that will be accepted.
+  /// - Parameters:
+  ///   - endpoint: A stream endpoint; 0.0.0.0 and [::] are every address of this machine.
+  ///   - configuration: For the sockets that will be accepted.
   /// - Throws: `.invalidEndpoint`, for datagram endpoints too; `.unresolvedName`; `.listenFailed`.
   public init(
     binding endpoint: Endpoint, configuration: Configuration = Configuration()

@@ -15,7 +15,9 @@ extension ZeroCopySocket {
   /// again. If that does not help, `.automatic` copies; `.zeroCopy` waits for a completion where the
   /// descriptor is blocking and something is in flight, and else throws which limit it is.
   ///
-  /// - Parameter mode: `nil` for the mode of the socket's configuration.
+  /// - Parameters:
+  ///   - buffers: The memory to send; empty ones are passed over.
+  ///   - mode: `nil` for the mode of the socket's configuration.
   /// - Returns: The bytes accepted; 0 only where there were none.
   /// - Throws: Nothing is accepted then. `.wouldBlock` on a non-blocking descriptor that is full;
   ///   `.timedOut`; `.zeroCopyUnavailable`, `.lockedMemoryLimit`, `.notificationMemoryLimit` in
