@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -197,6 +198,18 @@ int czc_tcp_is_closed(int fd) {
   memset(&info, 0, sizeof info);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return -errno;
   return info.tcpi_state == TCP_CLOSE;
+#else
+  (void)fd;
+  return -ENOSYS;
+#endif
+}
+
+int64_t czc_unacknowledged(int fd) {
+#ifdef __linux__
+  int bytes = 0;
+  // TIOCOUTQ is the number of SIOCOUTQ.
+  if (ioctl(fd, TIOCOUTQ, &bytes) < 0) return -errno;
+  return bytes;
 #else
   (void)fd;
   return -ENOSYS;

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CZeroCopy
 import SystemPackage
 import ZeroCopy
 
@@ -71,6 +72,7 @@ struct Send: ParsableCommand {
     }
     progress.end()
     try file.checkSize()
+    try waitForAcknowledgement(socket.fileDescriptor.rawValue)
     try report(&socket, sent, watch)
   }
 
@@ -94,6 +96,7 @@ struct Send: ParsableCommand {
       throw Failure("\(error); \(sent + error.bytesAccepted) bytes were handed to the kernel before")
     }
     progress.end()
+    try waitForAcknowledgement(socket.fileDescriptor.rawValue)
     try report(&socket, sent, watch)
   }
 
@@ -107,6 +110,26 @@ struct Send: ParsableCommand {
       } catch  where error.code == .timedOut && (error.flushed?.completed ?? 0) > 0 {
         continue
       }
+    }
+  }
+
+  /// Copied bytes have no notification: asks the kernel now and then what is on its way.
+  private func waitForAcknowledgement(_ descriptor: CInt) throws {
+    let patience = UInt64(timeout / .nanoseconds(1))
+    var left = czc_unacknowledged(descriptor)
+    var lastMove = czc_now()
+    while left > 0 {
+      let error = czc_take_error(descriptor)
+      guard error == 0 else {
+        throw Failure("the connection was lost before the peer had everything (\(Errno(rawValue: error)))")
+      }
+      guard czc_now() - lastMove < patience else {
+        throw Failure("time was up: the peer has not acknowledged the last \(left) bytes")
+      }
+      czc_pause(2_000_000)
+      let now = czc_unacknowledged(descriptor)
+      if now != left { lastMove = czc_now() }
+      left = now
     }
   }
 

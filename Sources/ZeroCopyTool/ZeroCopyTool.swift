@@ -8,8 +8,8 @@ struct ZeroCopyTool: ParsableCommand {
     discussion: """
       ENDPOINT is HOST:PORT, [IPV6]:PORT, unix:/PATH, unix:@NAME or vsock:CID:PORT.
 
-      Exit codes: 0 done, 1 failed, 64 wrong usage. ZEROCOPY_DISABLE=1 in the environment switches zero
-      copy off.
+      Exit codes: 0 done, 1 failed, 64 wrong usage. ZEROCOPY_DISABLE=1 in the environment switches \
+      zero copy off.
       """,
     version: "0.1.0",
     subcommands: [Demo.self, Send.self, Receive.self, Doctor.self])

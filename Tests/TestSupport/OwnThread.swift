@@ -1,4 +1,5 @@
 import CTestSupport
+import CZeroCopy
 import Synchronization
 
 #if canImport(Glibc)
@@ -46,6 +47,12 @@ public struct SystemFailure: Error {
 
 /// Whether a test may change what only root may.
 public var isRoot: Bool { geteuid() == 0 }
+
+/// Whether a test may have tens of MiB in flight: for an ordinary user locked memory is limited, over all
+/// tests together.
+public var mayLockFreely: Bool {
+  czc_locked_memory_unlimited() == 1 || czc_locked_memory_limit() >= 256 << 20
+}
 
 /// Takes CAP_IPC_LOCK from the calling thread, and lets the process lock so many bytes: other threads of root
 /// keep the capability, and with it no limit.

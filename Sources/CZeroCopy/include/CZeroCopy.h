@@ -165,6 +165,10 @@ int czc_take_error(int fd);
 // -errno, for sockets that are not TCP too.
 int czc_tcp_is_closed(int fd);
 
+// ioctl(SIOCOUTQ): bytes written that a TCP peer has not acknowledged, the end of the stream counted as
+// one, or that a UNIX peer has not read; -ENOSYS off Linux.
+int64_t czc_unacknowledged(int fd);
+
 // getsockopt(IP_MTU or IPV6_MTU): the most bytes of a packet on the path of a connected socket; -errno.
 int czc_path_mtu(int fd, int family);
 

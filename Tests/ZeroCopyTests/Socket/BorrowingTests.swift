@@ -23,7 +23,10 @@ struct BorrowingTests {
     #expect(try peer.value() == expected + expected)
   }
 
-  @Test("It works on a non-blocking descriptor, and waits there too", arguments: [WriteMode.zeroCopy, .copy])
+  @Test(
+    "It works on a non-blocking descriptor, and waits there too",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"),
+    arguments: [WriteMode.zeroCopy, .copy])
   func nonblocking(_ mode: WriteMode) throws {
     var pair = try Connected()
     pair.client.setBlocking(false)
@@ -37,7 +40,9 @@ struct BorrowingTests {
     #expect(try peer.value() == bytes)
   }
 
-  @Test("When its time is up it aborts, and comes back only when nothing is in flight")
+  @Test(
+    "When its time is up it aborts, and comes back only when nothing is in flight",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"))
   func timesOut() throws {
     var pair = try Connected()
     let bytes = Array(pinnedBytes(32 << 20))
@@ -57,7 +62,7 @@ struct BorrowingTests {
   @Test("When its time is up with nothing of its own in flight, the connection and earlier sends stay")
   func timesOutByCopying() throws {
     var pair = try Connected()
-    let accepted = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    let accepted = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     let bytes = [UInt8](repeating: 1, count: 1 << 20)
     let failure = error { () throws(ZeroCopyError) in
       try pair.client.writeAndFlush(bytes.span, timeout: .milliseconds(50), mode: .copy)
@@ -69,7 +74,9 @@ struct BorrowingTests {
     #expect(try pair.client.flush(timeout: .seconds(10)).remaining == 0)
   }
 
-  @Test("A shutdown from elsewhere ends it, with the memory free")
+  @Test(
+    "A shutdown from elsewhere ends it, with the memory free",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"))
   func shutDown() throws {
     var pair = try Connected()
     let bytes = Array(pinnedBytes(32 << 20))
@@ -86,7 +93,9 @@ struct BorrowingTests {
     #expect(pair.client.statistics.inFlight == 0)
   }
 
-  @Test("A reset by the peer ends it, with the memory free")
+  @Test(
+    "A reset by the peer ends it, with the memory free",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"))
   func reset() throws {
     var pair = try Connected()
     let bytes = Array(pinnedBytes(32 << 20))

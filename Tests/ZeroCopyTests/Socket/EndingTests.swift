@@ -11,7 +11,7 @@ struct EndingTests {
     arguments: Family.withZeroCopy)
   func halfClose(_ family: Family) throws {
     var pair = try Connected(family)
-    let accepted = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    let accepted = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     let sends = pair.client.statistics.zeroCopySends
     try pair.client.finishWriting()
     // The peer shuts its side at once, reads nothing for a while, and then reads everything.
@@ -41,7 +41,7 @@ struct EndingTests {
 
   private func endsFlush(_ end: @escaping @Sendable (ShutdownHandle, CInt) -> Void) throws {
     var pair = try Connected()
-    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     let handle = pair.client.shutdownHandle
     let number = pair.client.fileDescriptor.rawValue
     let stopper = Background {
@@ -69,7 +69,7 @@ struct EndingTests {
   @Test("A shutdown before the wait begins ends it as well: there is no moment at which it is missed")
   func shutdownBeforeFlush() throws {
     var pair = try Connected()
-    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     pair.client.shutdownHandle.shutDown()
     pair.client.shutdownHandle.shutDown()
     #expect(
@@ -102,7 +102,7 @@ struct EndingTests {
   @Test("A reset by the peer mid-send: every id is accounted for, and the loss is told once")
   func reset() throws {
     var pair = try Connected()
-    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     let sends = pair.client.statistics.zeroCopySends
     let peer = pair.serve { socket in
       _ = try socket.read(count: 100_000)
@@ -125,7 +125,7 @@ struct EndingTests {
   @Test("A reset that only reap has met is told by the next flush")
   func resetAfterReap() throws {
     var pair = try Connected()
-    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     try pair.serve { socket in socket.resetOnClose() }.value()
     while pair.client.statistics.inFlight > 0 { try pair.client.reap() }
     #expect(
@@ -138,7 +138,7 @@ struct EndingTests {
   func resetAndReader(_ flushFirst: Bool) throws {
     var pair = try Connected()
     var reader = try pair.client.reader()
-    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     try pair.serve { socket in socket.resetOnClose() }.value()
     pair.client.setBlocking(true)
     func flush() -> ZeroCopyError? {
@@ -188,7 +188,7 @@ struct EndingTests {
   @Test("A close that cannot flush leaves the socket open, and can be called again")
   func closeTimesOut() throws {
     var pair = try Connected()
-    let accepted = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    let accepted = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     let failure = error { () throws(ZeroCopyError) in try pair.client.close(timeout: .milliseconds(20)) }
     #expect(failure?.code == .timedOut)
     #expect((failure?.flushed?.remaining ?? 0) > 0)
@@ -234,7 +234,7 @@ struct EndingTests {
   @Test("abort empties the queues: ids come although nobody reads, and the peer sees a reset (rule 25)")
   func abort() throws {
     var pair = try Connected()
-    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     let sends = pair.client.statistics.zeroCopySends
     #expect(pair.client.abort() == FlushResult(completed: sends, copied: pair.client.statistics.copied))
     #expect(pair.client.fileDescriptor.rawValue == -1)
@@ -244,7 +244,7 @@ struct EndingTests {
   @Test("A socket that goes out of scope in flight resets, one with nothing in flight ends in order")
   func outOfScope() throws {
     var inFlight = try Connected()
-    _ = try inFlight.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .zeroCopy)
+    _ = try inFlight.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
     let first = inFlight.dropClient()
     #expect(
       error { () throws(ZeroCopyError) in

@@ -34,7 +34,8 @@ struct WritingTests {
   }
 
   @Test(
-    "Large buffers arrive whole", arguments: Family.withZeroCopy, [WriteMode.zeroCopy, .copy, .automatic])
+    "Large buffers arrive whole", .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"),
+    arguments: Family.withZeroCopy, [WriteMode.zeroCopy, .copy, .automatic])
   func large(_ family: Family, _ mode: WriteMode) throws {
     var pair = try Connected(family)
     let memory = pinnedBytes(24 << 20)
@@ -55,7 +56,9 @@ struct WritingTests {
     #expect(try pair.client.flush(timeout: .zero) == FlushResult())
   }
 
-  @Test("Each accepted part of a send takes one id, and counting them is exact (rule 2)")
+  @Test(
+    "Each accepted part of a send takes one id, and counting them is exact (rule 2)",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"))
   func partialSends() throws {
     var pair = try Connected()
     let memory = pinnedBytes(4 << 20)
@@ -73,6 +76,7 @@ struct WritingTests {
 
   @Test(
     "A full non-blocking socket throws wouldBlock, and nothing is lost",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"),
     arguments: [WriteMode.zeroCopy, .copy])
   func wouldBlock(_ mode: WriteMode) throws {
     var pair = try Connected()
@@ -131,7 +135,10 @@ struct WritingTests {
     )
   }
 
-  @Test("A writer blocked on a stalled peer ends at its time-out", arguments: [WriteMode.zeroCopy, .copy])
+  @Test(
+    "A writer blocked on a stalled peer ends at its time-out",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"),
+    arguments: [WriteMode.zeroCopy, .copy])
   func writeTimesOut(_ mode: WriteMode) throws {
     var pair = try Connected(client: Configuration(writeTimeout: .milliseconds(100)))
     let memory = UnsafeRawBufferPointer(pinnedBytes(64 << 20))
@@ -178,7 +185,9 @@ struct WritingTests {
     #expect(try reader.value() == 80 * memory.count)
   }
 
-  @Test("A stalled peer at the budget: a non-blocking zero-copy send says so, automatic copies")
+  @Test(
+    "A stalled peer at the budget: a non-blocking zero-copy send says so, automatic copies",
+    .enabled(if: isRoot, "needs root, for a send buffer of any size"))
   func budgetExhausted() throws {
     var pair = try Connected(client: Configuration(maximumBytesInFlight: 4 << 10))
     // Fills the peer, so that what follows is not acknowledged.

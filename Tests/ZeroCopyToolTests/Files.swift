@@ -1,0 +1,89 @@
+import Glibc
+import TestSupport
+
+/// A folder that is gone, with its files, when the body has ended.
+func withFolder<Result>(_ body: (Folder) throws -> Result) throws -> Result {
+  let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+  var template = Array("\(parent)/zerocopy-test-XXXXXX".utf8CString)
+  guard mkdtemp(&template) != nil else { throw SystemFailure(what: "mkdtemp", errno: errno) }
+  let folder = Folder(
+    path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+  defer { folder.remove() }
+  return try body(folder)
+}
+
+struct Folder: Sendable {
+  let path: String
+
+  /// The path of a file in the folder, which need not exist.
+  func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// Writes a file. Answers its path.
+  func make(_ name: String, _ bytes: [UInt8]) throws -> String {
+    let descriptor = try checked(open(file(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600), "open")
+    defer { close(descriptor) }
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, $0.count - written) }
+      written += Int(try checked(CInt(clamping: count), "write"))
+    }
+    return file(name)
+  }
+
+  /// Makes a file of zeros that takes no room. Answers its path.
+  func makeSparse(_ name: String, size: Int) throws -> String {
+    _ = try make(name, [])
+    _ = try checked(truncate(file(name), size), "truncate")
+    return file(name)
+  }
+
+  fileprivate func remove() {
+    if let entries = opendir(path) {
+      while let entry = readdir(entries) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        unlink(file(name))
+      }
+      closedir(entries)
+    }
+    rmdir(path)
+  }
+}
+
+/// The bytes of a file.
+func contents(of path: String) throws -> [UInt8] {
+  let descriptor = try checked(open(path, O_RDONLY | O_CLOEXEC), "open \(path)")
+  defer { close(descriptor) }
+  return try readToEnd(descriptor)
+}
+
+/// Reads to the end of a file or a connection.
+func readToEnd(_ descriptor: CInt) throws -> [UInt8] {
+  var all: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 1 << 18)
+  while true {
+    let count = read(descriptor, &buffer, buffer.count)
+    if count < 0, errno == EINTR { continue }
+    if count < 0 { throw SystemFailure(what: "read", errno: errno) }
+    if count == 0 { return all }
+    all += buffer[..<count]
+  }
+}
+
+/// Bytes that no two places share.
+func randomBytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
+  var generator = SeededGenerator(seed: seed)
+  return [UInt8](unsafeUninitializedCapacity: count + 8) { buffer, size in
+    let raw = UnsafeMutableRawBufferPointer(buffer)
+    for offset in stride(from: 0, to: count, by: 8) {
+      raw.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
+    }
+    size = count
+  }
+}
+
+/// memcmp: a failed `==` of two arrays would print millions of numbers.
+func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+  left.count == right.count && memcmp(left, right, left.count) == 0
+}
