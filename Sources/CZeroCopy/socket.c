@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -104,6 +105,22 @@ int czc_listen(int fd, const czc_address *address, int backlog) {
   if (bind(fd, (const struct sockaddr *)address->bytes, address->length) < 0) return -errno;
   if (listen(fd, backlog) < 0) return -errno;
   return czc_set_nonblocking(fd, true);
+}
+
+int czc_identify(const char *path, czc_file_identity *identity) {
+  struct stat facts;
+  if (lstat(path, &facts) < 0) return -errno;
+  identity->device = (uint64_t)facts.st_dev;
+  identity->inode = (uint64_t)facts.st_ino;
+  return 0;
+}
+
+int czc_remove_file(const char *path, czc_file_identity identity) {
+  czc_file_identity now;
+  int result = czc_identify(path, &now);
+  if (result < 0) return result;
+  if (now.device != identity.device || now.inode != identity.inode) return -ESTALE;
+  return czc_result(unlink(path));
 }
 
 int czc_accept(int fd, uint64_t nanoseconds) {

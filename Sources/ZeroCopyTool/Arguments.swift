@@ -20,6 +20,11 @@ enum Mode: String, ExpressibleByArgument, CaseIterable {
   var chunkSize: Int { self == .copy ? 128 << 10 : 1 << 20 }
 }
 
+/// The help of an endpoint argument.
+func endpointHelp(_ purpose: String) -> ArgumentHelp {
+  "\(purpose): HOST:PORT, [IPV6]:PORT, unix:/PATH, unix:@NAME or vsock:CID:PORT."
+}
+
 /// A stream endpoint, or what is wrong with it.
 @Sendable func parseEndpoint(_ text: String) throws -> Endpoint {
   let endpoint = try Endpoint(parsing: text)
@@ -44,7 +49,7 @@ enum Mode: String, ExpressibleByArgument, CaseIterable {
   let digits = unit == nil ? text[...] : text.dropLast()
   let (bytes, overflow) = (Int(digits) ?? 0).multipliedReportingOverflow(by: unit ?? 1)
   guard !overflow, bytes > 0, bytes <= 1 << 40 else {
-    throw ValidationError("'\(text)' is no number of bytes above 0 (K, M and G are understood)")
+    throw ValidationError("'\(text)' is no number of bytes, as 1000, 64K, 4M or 1G")
   }
   return bytes
 }

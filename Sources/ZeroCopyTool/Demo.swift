@@ -2,7 +2,7 @@ import ArgumentParser
 import CZeroCopy
 import ZeroCopy
 
-struct Demo: ParsableCommand {
+struct Demo: Command {
   static let configuration = CommandConfiguration(
     abstract: "Send a file to ourselves, by copying and by zero copy, compare every byte and the cost.",
     discussion: "Over loopback: it shows that it works, and why the benefit only shows on a network.")
@@ -10,18 +10,25 @@ struct Demo: ParsableCommand {
   @Argument(help: "The file to send. (default: generated data)")
   var file: String?
 
-  @Option(help: "Bytes to generate where there is no file; K, M and G understood.", transform: parseByteCount)
-  var size = 256 << 20
+  @Option(
+    help: "Bytes to generate where there is no file, for instance 64M. (default: 256M)",
+    transform: parseByteCount)
+  var size: Int?
 
   @Flag(help: "Report as JSON.")
   var json = false
 
-  func run() throws {
-    let payload = try Payload(file: file, size: size)
+  func validate() throws {
+    if file == "-" { throw ValidationError("the demo reads a file twice, and standard input only once") }
+    if file != nil, size != nil { throw ValidationError("--size is for generated data; leave FILE out") }
+  }
+
+  func execute() throws {
+    let payload = try Payload(file: file, size: size ?? 256 << 20)
     var rows: [Row] = []
     for mode in [Mode.copy, .zeroCopy] { rows.append(try measure(mode, payload)) }
     let outcome = Outcome(source: payload.name, bytes: payload.size, rows: rows)
-    print(json ? try encoded(outcome) : outcome.text)
+    try say(json ? try encoded(outcome) : outcome.text)
     if !outcome.isRight { throw ExitCode.failure }
   }
 
@@ -72,7 +79,7 @@ struct Row: Encodable {
   init(mode: Mode) { self.mode = mode.rawValue }
 
   func text(_ bytes: Int) -> String {
-    guard seconds > 0 else { return Row.line([mode, "-", "-", "-", "-", "-", "-", note ?? ""]) }
+    guard seconds > 0 else { return Row.line([mode, "-", "-", "-", "-", "-", "-", "-"]) }
     return Row.line([
       mode, formatted(seconds: seconds), formatted(rate: Double(bytes) / seconds),
       formatted(seconds: cpuSeconds), "\(sends)", "\(completed)", "\(copied)",
@@ -111,6 +118,9 @@ struct Outcome: Encodable {
   }
 
   private static func verdict(_ rows: [Row]) -> String {
+    if let untried = rows.first(where: { $0.seconds == 0 }), let note = untried.note {
+      return "\(untried.mode) was not tried: \(note)"
+    }
     if let failed = rows.first(where: { !$0.isEqual }) {
       return "Not shown with \(failed.mode): \(failed.note ?? "the receiver got other bytes than were sent")"
     }
@@ -119,7 +129,7 @@ struct Outcome: Encodable {
       return equal + " The kernel really sent without copying."
     }
     return """
-      \(equal) The kernel took \(last.completed) zero-copy sends, and reports that it copied them all:
+      \(equal) The kernel took every zero-copy send, and reports that it copied them all:
       on loopback the receiver would otherwise read the sender's own pages, so Linux copies them there. The
       times above therefore say nothing about a network. To see it on one, take two machines:
         the first:   zerocopy receive 0.0.0.0:9000 --output /dev/null

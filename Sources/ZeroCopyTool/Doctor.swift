@@ -3,7 +3,7 @@ import CZeroCopy
 import SystemPackage
 import ZeroCopy
 
-struct Doctor: ParsableCommand {
+struct Doctor: Command {
   static let configuration = CommandConfiguration(
     abstract: "Say whether this machine can send without copying, and what stands in the way.",
     discussion: "Exits with 1 where TCP cannot send without copying here.")
@@ -11,9 +11,9 @@ struct Doctor: ParsableCommand {
   @Flag(help: "Report as JSON.")
   var json = false
 
-  func run() throws {
+  func execute() throws {
     let diagnosis = Diagnosis()
-    print(json ? try encoded(diagnosis) : diagnosis.text)
+    try say(json ? try encoded(diagnosis) : diagnosis.text)
     if !diagnosis.tcp.isAvailable { throw ExitCode.failure }
   }
 }
@@ -118,7 +118,7 @@ struct Diagnosis: Encodable {
     }
     let kernel = result == 0 ? "the kernel has it" : "the kernel refuses it (\(Errno(rawValue: -result)))"
     let defect = version?.vsockDefect.map { "; \($0)" } ?? ""
-    return Support(isAvailable: false, note: "\(kernel)\(defect); this release copies on vsock")
+    return Support(isAvailable: false, note: "\(kernel)\(defect); zerocopy itself copies there so far")
   }
 
   private static func kernelRelease() -> String {

@@ -54,13 +54,6 @@ import SystemPackage
 // The mapping is read-only, and its address does not change.
 extension MappedFile: @unchecked Sendable {}
 
-/// What a command says when it fails.
-struct Failure: Error, CustomStringConvertible {
-  let description: String
-
-  init(_ description: String) { self.description = description }
-}
-
 /// Opens a file for reading, and says its size where it has one.
 func openInput(_ name: String) throws -> (descriptor: FileDescriptor, size: Int?) {
   let descriptor: FileDescriptor

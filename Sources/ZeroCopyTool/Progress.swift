@@ -43,8 +43,3 @@ struct Progress {
     note(line, terminator: "")
   }
 }
-
-/// A line for the person who watches, on standard error.
-func note(_ text: String, terminator: String = "\n") {
-  _ = try? FileDescriptor.standardError.writeAll((text + terminator).utf8)
-}

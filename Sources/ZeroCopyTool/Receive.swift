@@ -2,12 +2,13 @@ import ArgumentParser
 import SystemPackage
 import ZeroCopy
 
-struct Receive: ParsableCommand {
+struct Receive: Command {
   static let configuration = CommandConfiguration(
     abstract: "Take one connection and write what it sends to a file or to standard output.",
     discussion: "The sender is 'zerocopy send', or nc, or socat. The report goes to standard error.")
 
-  @Argument(help: "Where to listen; port 0 takes a free port and says which.", transform: parseEndpoint)
+  @Argument(
+    help: endpointHelp("Where to listen; port 0 takes a free port and says which"), transform: parseEndpoint)
   var endpoint: Endpoint
 
   @Option(help: "The file to write, replaced if it exists; - is standard output.")
@@ -21,7 +22,7 @@ struct Receive: ParsableCommand {
   @Flag(help: "Report as JSON.")
   var json = false
 
-  func run() throws {
+  func execute() throws {
     var listener = try ZeroCopyListener(binding: endpoint, configuration: Configuration(readTimeout: timeout))
     // After the endpoint is known to be ours, and before anybody sends: a file that cannot be written
     // must not cost the sender its bytes.
@@ -29,6 +30,8 @@ struct Receive: ParsableCommand {
     note("listening on \(listener.localAddress)")
     var socket = try listener.accept(timeout: timeout)
     listener.close()
+    // Only now that somebody sends: the old content is not to be lost to a time-out.
+    if file != .standardOutput { try? file.resize(to: 0) }
     let peer = socket.peerAddress
     let watch = Stopwatch()
     let received = try receive(from: &socket, into: file)
@@ -47,7 +50,7 @@ struct Receive: ParsableCommand {
     if output == "-" { return .standardOutput }
     do {
       return try FileDescriptor.open(
-        FilePath(output), .writeOnly, options: [.create, .truncate, .closeOnExec],
+        FilePath(output), .writeOnly, options: [.create, .closeOnExec],
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
     } catch {
       throw Failure("cannot write '\(output)' (\(error)); check the folder and its permissions")
@@ -65,7 +68,7 @@ struct Receive: ParsableCommand {
         var span = buffer.mutableSpan
         count = try socket.read(into: &span)
       } catch {
-        throw Failure("\(error); \(received) bytes were written to '\(output)' before")
+        throw Failure("\(words(error)); \(received) bytes were written to '\(output)' before")
       }
       if count == 0 { return received }
       do {

@@ -32,9 +32,9 @@ struct Report: Encodable {
 
   var text: String {
     var lines = [
-      "\(action) \(bytes) bytes (\(formatted(bytes: bytes))) \(action == "sent" ? "to" : "from") \(peer)",
+      "\(action) \(bytes) bytes (\(formatted(bytes: bytes))) \(action == "sent" ? "to" : "from") \(peer.hasSuffix(":") ? "a \(peer.dropLast()) peer" : peer)",
       "  time        \(formatted(seconds: seconds)), \(formatted(rate: Double(bytes) / max(seconds, 1e-9)))",
-      "  \(action == "sent" ? "sender" : "receiver") CPU  \(formatted(seconds: cpuSeconds))",
+      "  CPU         \(formatted(seconds: cpuSeconds))",
     ]
     if let sends, let zeroCopySends, let completed, let copied {
       lines.append("  sends       \(sends), of these zero-copy \(zeroCopySends)")

@@ -3,26 +3,29 @@ import CZeroCopy
 import SystemPackage
 import ZeroCopy
 
-struct Send: ParsableCommand {
+struct Send: Command {
   static let configuration = CommandConfiguration(
     abstract: "Send a file, or standard input, as a raw stream of bytes.",
     discussion: """
       'zerocopy receive' stands at the other end, or nc, or socat. A file is mapped and sent from the page \
       cache: change it meanwhile, and the receiver gets old or new bytes; make it shorter, and the command \
       fails. Standard input is read into buffers that are refilled only once the kernel has let go of them.
+
+      Done means that the peer's kernel has acknowledged every byte. Whether the peer could use them (its disk \
+      may be full), its own exit code tells.
       """)
 
   @Argument(help: "The file to send; - is standard input.")
   var file: String
 
-  @Argument(help: "Where to connect to.", transform: parseEndpoint)
+  @Argument(help: endpointHelp("Where to connect to"), transform: parseEndpoint)
   var endpoint: Endpoint
 
-  @Option(help: "automatic, zero-copy or copy.")
+  @Option(help: "How to send: automatic takes what is cheaper, zero-copy fails where it cannot.")
   var mode: Mode = .automatic
 
   @Option(
-    help: "Bytes a send, K, M and G understood. (default: 1M; 128K with --mode copy)",
+    help: "Bytes a send, for instance 64K or 4M. (default: 1M; 128K with --mode copy)",
     transform: parseByteCount)
   var chunk: Int?
 
@@ -32,23 +35,16 @@ struct Send: ParsableCommand {
   @Flag(help: "Report as JSON.")
   var json = false
 
-  func run() throws {
+  func execute() throws {
     let (input, size) = file == "-" ? (.standardInput, nil) : try openInput(file)
-    if let size { return try send(MappedFile(input, name: file, size: size)) }
-    try send(input)
+    if let size {
+      try send(MappedFile(input, name: file, size: size))
+    } else {
+      try send(input)
+    }
   }
 
   private var chunkSize: Int { chunk ?? mode.chunkSize }
-
-  private func connect() throws -> ZeroCopySocket {
-    let configuration = Configuration(mode: mode.writeMode, connectTimeout: timeout, writeTimeout: timeout)
-    let socket = try ZeroCopySocket.connect(to: endpoint, configuration: configuration)
-    // Said before the first byte, not after half of them.
-    if mode == .zeroCopy, !socket.availability.isAvailable {
-      throw Failure("zero copy is \(socket.availability); use --mode automatic")
-    }
-    return socket
-  }
 
   private func send(_ file: consuming MappedFile) throws {
     var socket = try connect()
@@ -68,11 +64,10 @@ struct Send: ParsableCommand {
     } catch {
       progress.end()
       if error.code == .unreadableMemory { try file.checkSize() }
-      throw Failure("\(error); \(sent + error.bytesAccepted) of \(file.size) bytes were handed to the kernel")
+      throw failure(error, sent, of: file.size)
     }
     progress.end()
     try file.checkSize()
-    try waitForAcknowledgement(socket.fileDescriptor.rawValue)
     try report(&socket, sent, watch)
   }
 
@@ -93,29 +88,38 @@ struct Send: ParsableCommand {
       try finish(&socket)
     } catch let error as ZeroCopyError {
       progress.end()
-      throw Failure("\(error); \(sent + error.bytesAccepted) bytes were handed to the kernel before")
+      throw failure(error, sent, of: nil)
     }
     progress.end()
-    try waitForAcknowledgement(socket.fileDescriptor.rawValue)
     try report(&socket, sent, watch)
   }
 
-  /// Says that nothing follows, and waits until the peer has acknowledged: for as long as it moves.
+  private func connect() throws -> ZeroCopySocket {
+    let configuration = Configuration(mode: mode.writeMode, connectTimeout: timeout, writeTimeout: timeout)
+    let socket = try ZeroCopySocket.connect(to: endpoint, configuration: configuration)
+    // Said before the first byte, not after half of them.
+    if mode == .zeroCopy, !socket.availability.isAvailable {
+      throw Failure("zero copy is \(socket.availability); use --mode automatic")
+    }
+    return socket
+  }
+
+  /// Says that nothing follows, and waits until the memory is free: for as long as the peer moves.
   private func finish(_ socket: inout ZeroCopySocket) throws(ZeroCopyError) {
     try socket.finishWriting()
     while true {
-      do {
+      do throws(ZeroCopyError) {
         try socket.flush(timeout: timeout)
         return
-      } catch  where error.code == .timedOut && (error.flushed?.completed ?? 0) > 0 {
-        continue
+      } catch {
+        let moved = error.flushed?.completed ?? 0
+        if error.code != .timedOut || moved == 0 { throw error }
       }
     }
   }
 
-  /// Copied bytes have no notification: asks the kernel now and then what is on its way.
+  /// Copied bytes have no notification: asks the kernel now and then what the peer has not acknowledged.
   private func waitForAcknowledgement(_ descriptor: CInt) throws {
-    let patience = UInt64(timeout / .nanoseconds(1))
     var left = czc_unacknowledged(descriptor)
     var lastMove = czc_now()
     while left > 0 {
@@ -123,8 +127,8 @@ struct Send: ParsableCommand {
       guard error == 0 else {
         throw Failure("the connection was lost before the peer had everything (\(Errno(rawValue: error)))")
       }
-      guard czc_now() - lastMove < patience else {
-        throw Failure("time was up: the peer has not acknowledged the last \(left) bytes")
+      guard czc_now() - lastMove < UInt64(timeout / .nanoseconds(1)) else {
+        throw Failure("\(stalled); it has not acknowledged the last \(left) bytes")
       }
       czc_pause(2_000_000)
       let now = czc_unacknowledged(descriptor)
@@ -133,14 +137,25 @@ struct Send: ParsableCommand {
     }
   }
 
+  private var stalled: String {
+    "time was up: the peer has not moved for \(timeout / .seconds(1)) s; look at it, or raise --timeout"
+  }
+
+  private func failure(_ error: ZeroCopyError, _ sent: Int, of size: Int?) -> Failure {
+    let handed = "\(sent + error.bytesAccepted)" + (size.map { " of \($0)" } ?? "")
+    let why = error.code == .timedOut ? stalled : words(error)
+    return Failure("\(why); \(handed) bytes were handed to the kernel")
+  }
+
   private func report(_ socket: inout ZeroCopySocket, _ sent: Int, _ watch: Stopwatch) throws {
+    try waitForAcknowledgement(socket.fileDescriptor.rawValue)
     var report = Report(action: "sent", peer: "\(endpoint)", mode: mode.rawValue)
     report.zeroCopy = "\(socket.availability)"
     report.bytes = sent
     report.seconds = watch.seconds
     report.cpuSeconds = watch.cpuSeconds
     report.add(socket.statistics)
-    print(json ? try encoded(report) : report.text)
+    try say(json ? try encoded(report) : report.text)
     try socket.close(timeout: timeout)
   }
 }

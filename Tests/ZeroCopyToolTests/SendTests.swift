@@ -149,7 +149,7 @@ struct SendTests {
         let outcome = try Tool.run(["send", name, endpoint])
         #expect(outcome.code == 1)
         #expect(outcome.errors.contains(endpoint))
-        #expect(outcome.errors.contains("nobody listens"))
+        #expect(outcome.errors.contains("start the receiver first"))
       }
     }
   }

@@ -136,6 +136,15 @@ int czc_connect(int fd, const czc_address *address, uint64_t nanoseconds);
 // connection that went away.
 int czc_listen(int fd, const czc_address *address, int backlog);
 
+// Which file a path names now: stat(2)'s device and inode.
+typedef struct czc_file_identity {
+  uint64_t device;
+  uint64_t inode;
+} czc_file_identity;
+int czc_identify(const char *path, czc_file_identity *identity);
+// unlink(2), where the path still names that file; -ESTALE where not.
+int czc_remove_file(const char *path, czc_file_identity identity);
+
 // accept4(2), close-on-exec, waiting at most `nanoseconds`; -ETIMEDOUT when they are over.
 int czc_accept(int fd, uint64_t nanoseconds);
 

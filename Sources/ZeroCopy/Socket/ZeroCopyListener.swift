@@ -10,10 +10,12 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
   private let number: CInt
   private let endpoint: Endpoint
   private let configuration: Configuration
+  /// The socket file that this listener has made, for a UNIX path.
+  private let file: czc_file_identity?
   private var isClosed = false
 
   /// Binds to an endpoint and listens. Port 0 takes a free port, see `localAddress`. A UNIX path must not
-  /// exist; it stays when the listener is closed, as others may have made their own there since.
+  /// exist; it is removed when the listener is closed, unless others have made their own there since.
   ///
   /// The corresponding system calls are `socket`, `setsockopt(SO_ZEROCOPY)`, `bind` and `listen`.
   /// - Parameters:
@@ -36,12 +38,14 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
         self.number = number
         self.endpoint = endpoint
         self.configuration = configuration
+        file = endpoint.madeFile
         return
       }
       failure = Errno(rawValue: -number)
     }
     throw ZeroCopyError(
-      .listenFailed, "cannot listen on \(endpoint)", errno: failure, isSocketUsable: false)
+      .listenFailed, "cannot listen on \(endpoint)\(endpoint.listenRemedy(failure))", errno: failure,
+      isSocketUsable: false)
   }
 
   /// As `init(binding:configuration:)` over an `Endpoint`.
@@ -92,7 +96,38 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
 
   /// Stops listening. Connections that were accepted go on. Calling it again does nothing.
   public mutating func close() {
+    guard !isClosed else { return }
     isClosed = true
+    removeFile()
     descriptor.close()
+  }
+
+  private func removeFile() {
+    guard let file, case .unix(let path) = endpoint.kind else { return }
+    _ = unsafe czc_remove_file(path, file)
+  }
+
+  deinit {
+    if !isClosed { removeFile() }
+  }
+}
+
+extension Endpoint {
+  /// The socket file of a UNIX path that was just bound.
+  fileprivate var madeFile: czc_file_identity? {
+    guard case .unix(let path) = kind, !path.hasPrefix("@") else { return nil }
+    var identity = czc_file_identity()
+    // C writes the identity and keeps no pointer.
+    return unsafe czc_identify(path, &identity) == 0 ? identity : nil
+  }
+
+  fileprivate func listenRemedy(_ errno: Errno) -> String {
+    switch (errno, kind) {
+    case (.addressInUse, .unix): ": remove the file, if nobody listens there"
+    case (.addressInUse, _): ": another program listens there; take another port, or 0 for a free one"
+    case (.addressNotAvailable, _): ": it is no address of this machine"
+    case (.permissionDenied, _): ": ports below 1024, and this path, need a permission"
+    default: ""
+    }
   }
 }

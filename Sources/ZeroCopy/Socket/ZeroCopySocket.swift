@@ -227,7 +227,9 @@ extension ZeroCopyError {
   fileprivate static func connectFailed(_ endpoint: Endpoint, _ errno: Errno) -> ZeroCopyError {
     let (code, remedy): (Code, String) =
       switch errno {
-      case .connectionRefused, .noSuchFileOrDirectory: (.connectionRefused, "nobody listens there")
+      case .connectionRefused: (.connectionRefused, "nobody listens there; start the receiver first")
+      case .noSuchFileOrDirectory:
+        (.connectionRefused, "there is no such socket; start the receiver first")
       case .timedOut: (.timedOut, "no answer in time; is the host up, does a firewall drop packets?")
       case .tooManyOpenFiles, .tooManyOpenFilesInSystem: (.connectFailed, "raise 'ulimit -n'")
       default: (.connectFailed, "check the address and the route")

@@ -22,16 +22,31 @@ struct ConnectingTests {
     #expect("\(pair.client.availability)".contains("UNIX"))
   }
 
-  @Test("A UNIX path can be listened on and connected to")
+  @Test("A UNIX path can be listened on and connected to, and is removed with its listener")
   func unixPath() throws {
     let path = "/tmp/zerocopy-test-\(UInt64.random(in: 0 ... .max)).sock"
-    defer { unlink(path) }
     var listener = try ZeroCopyListener(binding: "unix:\(path)")
     #expect(listener.localAddress == "unix:\(path)")
     let client = try ZeroCopySocket.connect(to: "unix:\(path)")
     let server = try listener.accept(timeout: .seconds(10))
     #expect(client.peerAddress == "unix:\(path)")
     #expect(server.localAddress == "unix:\(path)")
+    listener.close()
+    #expect(access(path, F_OK) != 0)
+    // Again, and by going out of scope.
+    do { _ = try ZeroCopyListener(binding: "unix:\(path)") }
+    #expect(access(path, F_OK) != 0)
+  }
+
+  @Test("A path that somebody else has taken since is left alone")
+  func unixPathOfOthers() throws {
+    let path = "/tmp/zerocopy-test-\(UInt64.random(in: 0 ... .max)).sock"
+    var first = try ZeroCopyListener(binding: "unix:\(path)")
+    unlink(path)
+    let second = try ZeroCopyListener(binding: "unix:\(path)")
+    first.close()
+    #expect(access(path, F_OK) == 0)
+    #expect(second.localAddress == "unix:\(path)")
   }
 
   @Test("Accepted sockets have zero copy because the listener had it before it listened (rule 20)")
