@@ -41,7 +41,7 @@ struct ReadingTests {
   @Test("A reader reads on while the socket writes, and outlives its end of writing")
   func reader() throws {
     var pair = try Connected()
-    let memory = pinnedBytes(8 << 20)
+    let memory = pinnedBytes(4 << 20)
     // An echo, so that both directions are full at once.
     let echo = pair.serve { socket in
       var buffer = [UInt8](repeating: 0, count: 1 << 16)
