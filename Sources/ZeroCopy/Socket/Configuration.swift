@@ -27,7 +27,7 @@ public struct Configuration: Sendable {
 
   /// The most bytes that zero-copy sends of this socket may have in flight, and so keep locked. A send
   /// that alone is larger goes when nothing else is in flight. At the limit `.automatic` copies and
-  /// `.zeroCopy` waits, or throws `.wouldBlock` on a non-blocking descriptor.
+  /// `.zeroCopy` waits, or throws `.inFlightLimit` on a non-blocking descriptor.
   public var maximumBytesInFlight: Int?
 
   public init(

@@ -57,8 +57,9 @@ public struct Endpoint: Sendable, Hashable, LosslessStringConvertible {
 }
 
 extension Endpoint {
-  /// As `init(_:)`, and says what is wrong.
-  package init(parsing text: String) throws(ZeroCopyError) {
+  /// As `init(_:)`, and says what is wrong with a malformed text.
+  /// - Throws: `.invalidEndpoint`.
+  public init(parsing text: String) throws(ZeroCopyError) {
     func malformed(_ why: String) -> ZeroCopyError {
       ZeroCopyError(
         .invalidEndpoint,
@@ -74,7 +75,9 @@ extension Endpoint {
     }
     if text.hasPrefix("vsock:") {
       let parts = text.dropFirst("vsock:".count).split(separator: ":", omittingEmptySubsequences: false)
-      guard parts.count == 2, let cid = UInt32(parts[0]), let port = UInt32(parts[1]) else {
+      guard parts.count == 2, parts.allSatisfy({ $0.allSatisfy(\.isNumber) }), let cid = UInt32(parts[0]),
+        let port = UInt32(parts[1])
+      else {
         throw malformed("a vsock address is two numbers")
       }
       self = .vsock(cid: cid, port: port)

@@ -2,8 +2,9 @@ internal import CZeroCopy
 
 /// The reading half of a socket, for another thread than the one that writes.
 ///
-/// It has a duplicate of the descriptor. It reads until the end of the stream, or until the socket is
-/// closed, aborted or shut down, which ends its reads.
+/// It has a duplicate of the descriptor. It reads until the end of the stream, or until the socket is shut
+/// down, closed or aborted: its reads end then, and throw `.shutDown`, `.closed` or `.connectionLost`, so that
+/// a stream that was cut short is not taken for a whole one.
 public struct SocketReader: ~Copyable, Sendable {
   private let descriptor: Descriptor
   private let readSide: ReadSide

@@ -1,37 +1,37 @@
 /// What a socket has done since it was made.
 public struct Statistics: Sendable, Hashable, CustomStringConvertible {
   /// Calls of `sendmsg` that were accepted, zero-copy or not.
-  public var sends = 0
+  public internal(set) var sends = 0
   /// Bytes that were accepted.
-  public var bytes = 0
+  public internal(set) var bytes = 0
   /// Accepted sends that asked for zero copy.
-  public var zeroCopySends = 0
+  public internal(set) var zeroCopySends = 0
   /// Bytes of those.
-  public var zeroCopyBytes = 0
+  public internal(set) var zeroCopyBytes = 0
   /// Zero-copy sends whose memory the kernel has released.
-  public var completed = 0
+  public internal(set) var completed = 0
   /// How many of `completed` were reported as copied after all; an estimate, see `FlushResult.copied`.
-  public var copied = 0
+  public internal(set) var copied = 0
   /// Zero-copy sends whose memory the kernel may still read.
-  public var inFlight = 0
+  public internal(set) var inFlight = 0
   /// Bytes of those: pinned memory.
-  public var bytesInFlight = 0
+  public internal(set) var bytesInFlight = 0
   /// Sends that `.automatic` would have made without copying, and copied because zero copy is unavailable
   /// or a limit was exhausted.
-  public var fallbacks = 0
+  public internal(set) var fallbacks = 0
   /// Reads of the error queue.
-  public var reaps = 0
+  public internal(set) var reaps = 0
   /// Messages on the error queue that were not notifications: time stamps, ICMP errors.
-  public var foreignMessages = 0
+  public internal(set) var foreignMessages = 0
   /// Notifications lost to a control buffer that was too small.
-  public var truncatedMessages = 0
+  public internal(set) var truncatedMessages = 0
   /// Notifications for sends that were known to be done.
-  public var repeatedNotifications = 0
+  public internal(set) var repeatedNotifications = 0
   /// Notifications for sends that this socket never made: another owner uses the same socket.
-  public var unknownNotifications = 0
+  public internal(set) var unknownNotifications = 0
   /// Sends released without a notification of their own, because the kernel's count of notification
   /// blocks showed that nothing was in flight any more.
-  public var settled = 0
+  public internal(set) var settled = 0
 
   package init() {}
 

@@ -9,11 +9,12 @@ extension ZeroCopySocket {
   /// - Throws: `.closed`, `.connectionLost`, `.shutDown`, `.system`.
   public mutating func finishWriting() throws(ZeroCopyError) {
     try connection.checkOpen()
-    guard !connection.hasFinishedWriting else { return }
+    guard !connection.fate.hasFinishedWriting else { return }
+    // Before the call: a reader must not take what follows for the peer's doing.
+    connection.fate.finishWriting()
     let result = czc_shutdown(connection.number, CInt(CZC_SHUT_WRITE))
     // ENOTCONN: the kernel knows no peer any more.
     guard result == 0 else { throw connection.failure(Errno(rawValue: -result), "finishing") }
-    connection.hasFinishedWriting = true
   }
 
   /// Flushes, then closes. What was accepted is still delivered, as after any close, unless bytes that the

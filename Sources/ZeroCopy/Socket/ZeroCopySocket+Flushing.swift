@@ -29,6 +29,7 @@ extension ZeroCopySocket {
     try connection.checkOpen()
     let before = connection.statistics.completed
     if connection.inFlight.count > 0 { connection.reap(untilEmpty: true) }
+    if connection.isUncertain { connection.settleIfAtRest() }
     return connection.statistics.completed - before
   }
 

@@ -19,11 +19,12 @@ extension ZeroCopySocket {
   ///   - buffers: The memory to send; empty ones are passed over.
   ///   - mode: `nil` for the mode of the socket's configuration.
   /// - Returns: The bytes accepted; 0 only where there were none.
-  /// - Throws: Nothing is accepted then. `.wouldBlock` on a non-blocking descriptor that is full;
-  ///   `.timedOut`; `.zeroCopyUnavailable`, `.lockedMemoryLimit`, `.notificationMemoryLimit` in
-  ///   `.zeroCopy`; `.messageTooLong`, `.datagramDropped`, `.connectionRefused` on datagram sockets;
-  ///   `.unreadableMemory`; `.system`. After these the socket goes on. `.connectionLost`, `.shutDown`,
-  ///   `.closed`: it does not.
+  /// - Throws: Nothing is accepted then; but the memory of a datagram that failed may be in flight all the
+  ///   same, and is free after a `flush`. `.wouldBlock` on a non-blocking descriptor that is full;
+  ///   `.timedOut`; `.zeroCopyUnavailable`, `.lockedMemoryLimit`, `.notificationMemoryLimit`,
+  ///   `.inFlightLimit` in `.zeroCopy`; `.messageTooLong`, `.datagramDropped`, `.connectionRefused` on
+  ///   datagram sockets; `.unreadableMemory`; `.system`. After these the socket goes on.
+  ///   `.connectionLost`, `.shutDown`, `.closed`, `.unsuitableDescriptor`: it does not.
   @unsafe @discardableResult
   public mutating func writev(
     _ buffers: Span<UnsafeRawBufferPointer>, mode: WriteMode? = nil
@@ -83,10 +84,9 @@ extension ZeroCopySocket {
   /// **It returns, or throws, only then.** When the time is up while bytes are in flight, the TCP
   /// connection is aborted, and the call stays until the last notification is in: usually at once, late
   /// ones were seen up to 0.75 s after an abort. A datagram socket has no abort: there it stays until the
-  /// network device has let go. Memory safety outranks the bound.
+  /// last fragment is sent, or dropped. Memory safety outranks the bound.
   ///
-  /// Waits, on a non-blocking descriptor too, for at most `timeout` while the peer takes nothing or
-  /// acknowledges nothing. Everything else that is in flight on the socket is flushed with it.
+  /// Waits, on a non-blocking descriptor too, for at most `timeout` in all. Everything else that is in flight on the socket is flushed with it.
   ///
   /// - Returns: As `flush(timeout:)`.
   /// - Throws: As `writeAll` and `flush(timeout:)`; `bytesAccepted` says how far it got. Where

@@ -180,7 +180,7 @@ extension ZeroCopySocket {
   /// is `recv`.
   /// - Returns: The bytes read; 0 at the end of the stream, for an empty datagram, and for an empty span.
   /// - Throws: `.timedOut`, `.wouldBlock`, and `.connectionRefused` on datagram sockets: the socket goes on.
-  ///   `.connectionLost`, `.closed`, `.system`: it does not.
+  ///   `.connectionLost`, `.shutDown`, `.closed`, `.system`: it does not.
   @discardableResult
   public mutating func read(into span: inout MutableSpan<UInt8>) throws(ZeroCopyError) -> Int {
     try connection.checkOpen()

@@ -202,4 +202,25 @@ struct DatagramTests {
     #expect(pair.client.statistics.zeroCopySends == 1)
     try pair.client.flush(timeout: .seconds(10))
   }
+
+  @Test("Option memory that something else of the socket's uses does not keep memory from coming back")
+  func otherOptionMemory() throws {
+    var pair = try Datagrams("127.0.0.1")
+    try sendsExactly(&pair, 3)
+    // A group that is joined takes some, as a filter does.
+    var group = ip_mreqn()
+    group.imr_multiaddr.s_addr = UInt32(0xE0A0_B0C0).bigEndian
+    group.imr_address.s_addr = UInt32(0x7F00_0001).bigEndian
+    #expect(
+      setsockopt(
+        pair.client.fileDescriptor.rawValue, Int32(IPPROTO_IP), IP_ADD_MEMBERSHIP, &group,
+        socklen_t(MemoryLayout<ip_mreqn>.size)) == 0)
+    let tooLong = [UInt8](repeating: 0, count: 70_000)
+    let failure = error { () throws(ZeroCopyError) in
+      try pair.client.writeAndFlush(tooLong.span, timeout: .seconds(600), mode: .zeroCopy)
+    }
+    #expect(failure?.code == .messageTooLong)
+    #expect(pair.client.statistics.inFlight == 0)
+    try sendsExactly(&pair, 3)
+  }
 }

@@ -82,9 +82,11 @@ struct EndingTests {
     let reader = Handoff(try pair.client.reader())
     let reading = Background {
       var reader = reader.take()
-      var byte: [UInt8] = [0]
-      var span = byte.mutableSpan
-      return try reader.read(into: &span)
+      return error { () throws(ZeroCopyError) in
+        var byte: [UInt8] = [0]
+        var span = byte.mutableSpan
+        try reader.read(into: &span)
+      }?.code
     }
     let handle = pair.client.shutdownHandle
     let stopper = Background {
@@ -95,7 +97,7 @@ struct EndingTests {
     let failure = error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: .copy) }
     #expect(failure?.code == .shutDown)
     #expect(failure?.bytesAccepted == pair.client.statistics.bytes)
-    #expect(try reading.value() == 0)
+    #expect(try reading.value() == .shutDown)
     try stopper.value()
   }
 
@@ -273,6 +275,62 @@ struct EndingTests {
     }
     czc_pause(50_000_000)
     if aborts { pair.client.abort() } else { try pair.client.close(timeout: .seconds(1)) }
-    #expect(try reading.value() == (aborts ? .connectionLost : nil))
+    #expect(try reading.value() == (aborts ? .connectionLost : .closed))
+  }
+
+  @Test("A shutdown ends a flush also where finishWriting was told before")
+  func shutdownAfterFinishing() throws {
+    var pair = try Connected()
+    _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(64 << 10)), mode: .zeroCopy)
+    try pair.client.finishWriting()
+    let byte = UnsafeRawBufferPointer(pinnedBytes(1))
+    #expect(
+      error { () throws(ZeroCopyError) in try pair.client.writeAll(byte, mode: .copy) }?.code == .shutDown)
+    let handle = pair.client.shutdownHandle
+    let stopper = Background {
+      czc_pause(100_000_000)
+      handle.shutDown()
+    }
+    #expect(
+      error { () throws(ZeroCopyError) in try pair.client.flush(timeout: .seconds(600)) }?.code == .shutDown)
+    try stopper.value()
+  }
+
+  @Test("A UNIX peer that goes away under a full socket is a loss, and no shutdown of ours")
+  func unixPeerGone() throws {
+    var pair = try Connected(.unix)
+    let peer = pair.serve { _ in czc_pause(50_000_000) }
+    let bytes = [UInt8](repeating: 1, count: 8 << 20)
+    let failure = error { () throws(ZeroCopyError) in
+      try pair.client.writeAndFlush(bytes.span, timeout: .seconds(600), mode: .copy)
+    }
+    try peer.value()
+    #expect(failure?.code == .connectionLost)
+  }
+
+  @Test("A reader never takes a reset for the end, however the writer races with it", arguments: 0..<100)
+  func resetRace(_ round: Int) throws {
+    var pair = try Connected()
+    let reader = Handoff(try pair.client.reader())
+    let reading = Background {
+      var reader = reader.take()
+      return error { () throws(ZeroCopyError) in
+        var byte: [UInt8] = [0]
+        var span = byte.mutableSpan
+        try reader.read(into: &span)
+      }?.code
+    }
+    // A writer that is told of the reset at about the same time.
+    let peer = pair.serve { socket in socket.resetOnClose() }
+    let byte = UnsafeRawBufferPointer(pinnedBytes(1))
+    var failure: ZeroCopyError?
+    while failure == nil {
+      failure = error { () throws(ZeroCopyError) in
+        try pair.client.writeAll(byte, mode: round % 2 == 0 ? .copy : .zeroCopy)
+      }
+    }
+    try peer.value()
+    #expect(failure?.code == .connectionLost)
+    #expect(try reading.value() == .connectionLost)
   }
 }

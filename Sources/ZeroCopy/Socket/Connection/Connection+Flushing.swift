@@ -26,7 +26,10 @@ extension Connection {
   /// up the connection is given up for it, and the wait goes on until the last id is in (rule 25).
   /// - Returns: Whether the connection was given up.
   mutating func recall(from send: UInt64, _ deadline: Deadline) -> Bool {
+    // A shutdown ends this wait, but the call throws something else: it is still to be told.
+    let told = toldShutDowns
     if case .done = awaitRelease(deadline, { !$0.hasAny(from: send) }) { return false }
+    toldShutDowns = told
     repeat {
       purge()
       let slice = Deadline(after: .seconds(1))

@@ -9,26 +9,32 @@ extension Connection {
   /// (a route that was gone for a moment). Not for datagrams, where it answers an earlier one.
   mutating func noteLoss() {
     guard facts.is_tcp, !isPurged, fate.loss == nil, czc_tcp_is_closed(number) == 1 else { return }
-    let error = czc_take_error(number)
-    if error > 0 { fate.record(Errno(rawValue: error)) }
+    fate.collect(from: number)
   }
 
   /// Both directions are shut. After our own `finishWriting` that is the ordinary end, and ids still
   /// come (rule 14); they also come where TCP has given up and emptied its queues. Else somebody with the
-  /// descriptor has done it.
+  /// descriptor has done it. Only TCP can leave a send without an end: others need not be told apart.
   mutating func noteHangUp() {
+    guard facts.is_tcp else { return }
     noteLoss()
-    if isPurged || hasFinishedWriting || fate.loss != nil { return }
-    if facts.is_tcp, czc_tcp_is_closed(number) == 1 { return }
+    if isPurged || fate.hasFinishedWriting || fate.loss != nil { return }
+    if czc_tcp_is_closed(number) == 1 { return }
     wasShutDownElsewhere = true
   }
 
   /// Whether a shutdown from elsewhere ends a wait: once, so that the program is told, and can then
   /// collect what is in flight.
   mutating func takeShutDown() -> Bool {
-    guard !isShutDownTold, descriptor.wasShutDown || wasShutDownElsewhere else { return false }
-    isShutDownTold = true
-    return true
+    let told = toldShutDowns
+    noteShutDownTold()
+    return toldShutDowns != told
+  }
+
+  /// A call is about to throw `.shutDown`.
+  private mutating func noteShutDownTold() {
+    if descriptor.wasShutDown { toldShutDowns.byHandle = true }
+    if wasShutDownElsewhere { toldShutDowns.byOthers = true }
   }
 
   /// The loss that no call has thrown yet.
@@ -44,13 +50,15 @@ extension Connection {
       return errno == .noBufferSpace
         ? shortageError(.droppedDatagram, byteCount: 0) : .failure(errno, doing)
     }
-    guard errno.endsStream || errno == .socketNotConnected else { return .failure(errno, doing) }
+    guard errno.endsStream(number, isTCP: facts.is_tcp) || errno == .socketNotConnected else {
+      return .failure(errno, doing)
+    }
     // EPIPE is also what follows a reset that was told before, and a shutdown of our own.
     if errno == .brokenPipe || errno == .socketNotConnected {
       noteLoss()
-      let isOurs = hasFinishedWriting || descriptor.wasShutDown || wasShutDownElsewhere
+      let isOurs = fate.hasFinishedWriting || descriptor.wasShutDown || wasShutDownElsewhere
       if fate.loss == nil, isOurs || (facts.is_tcp && czc_tcp_is_closed(number) == 0) {
-        isShutDownTold = true
+        noteShutDownTold()
         return .shutDown
       }
     }

@@ -83,10 +83,26 @@ extension Connection {
       if messagesRead != read { continue }
       guard optionMemoryAtRest >= 0, used >= 0 else { return nil }
       if used == 0 { return 0 }
-      let size = blockSize ?? czc_notification_block_size()
-      blockSize = size
-      return size > 0 && used % size == 0 ? Int(used / size) : nil
+      guard let size = notificationBlockSize(), used % size == 0 else { return nil }
+      return Int(used / size)
     }
+  }
+
+  private mutating func notificationBlockSize() -> Int64? {
+    if blockSize == nil {
+      let size = czc_notification_block_size()
+      if size > 0 { blockSize = size }
+    }
+    return blockSize
+  }
+
+  /// Nothing is in flight: learns anew what option memory the socket uses so. A filter, or a group that was
+  /// joined, changes it; a change by whole blocks would be another owner's sends, and is not believed.
+  mutating func noteRest() {
+    guard !isUncertain, !isMistrusted, optionMemoryAtRest >= 0 else { return }
+    let used = czc_option_memory(number)
+    guard used >= 0, used != optionMemoryAtRest, let size = notificationBlockSize() else { return }
+    if (used - optionMemoryAtRest) % size != 0 { optionMemoryAtRest = used }
   }
 
   /// Frees everything where the kernel's own count says that nothing is in flight and nothing unread
@@ -94,9 +110,11 @@ extension Connection {
   /// switched SO_ZEROCOPY off behind our back (rule 19).
   mutating func settleIfAtRest() {
     reap(untilEmpty: true)
-    guard inFlight.count > 0 || isMistrusted, optionMemoryAtRest >= 0,
-      czc_option_memory(number) == optionMemoryAtRest
-    else { return }
+    guard inFlight.count > 0 || isMistrusted else {
+      isUncertain = false
+      return
+    }
+    guard optionMemoryAtRest >= 0, czc_option_memory(number) == optionMemoryAtRest else { return }
     let read = messagesRead
     reap(untilEmpty: true)
     guard messagesRead == read else { return }

@@ -137,6 +137,7 @@ extension Connection {
   }
 
   private mutating func attemptZeroCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
+    if inFlight.count == 0 { noteRest() }
     // Before the call: the memory must be held, and the id known, when a notification is quick (rule 7).
     let send = unsafe inFlight.reserve(SendRecord(bytes: pieces.byteCount))
     let flags = waiting.flags | CInt(CZC_SEND_ZEROCOPY)
@@ -156,7 +157,7 @@ extension Connection {
   @inline(never)
   private mutating func refused(_ send: UInt64, _ errno: Errno) -> Attempt {
     let before = statistics.completed
-    let tookID = takesBack(send)
+    let tookID = takesBack(send, errno)
     // vsock answers ENOMEM where the others answer ENOBUFS (rule 5).
     guard errno == .noBufferSpace || errno == .noMemory else { return .failed(errno) }
     if tookID { return .shortage(.droppedDatagram) }
@@ -166,7 +167,7 @@ extension Connection {
   /// Takes back the id of a call that failed.
   /// - Returns: Whether the call took it all the same, as a datagram that failed after it was built does
   ///   (rule 2).
-  private mutating func takesBack(_ send: UInt64) -> Bool {
+  private mutating func takesBack(_ send: UInt64, _ errno: Errno) -> Bool {
     inFlight.updateNewest {
       $0.isSend = false
       $0.bytes = 0
@@ -175,10 +176,9 @@ extension Connection {
       reap(untilEmpty: true)
       if !inFlight.isInFlight(send) { return true }
       // Not on the queue, and perhaps not free either: of a datagram that was dropped after its first
-      // fragments had left, those may wait in a queueing discipline. Only the kernel's own count tells.
-      let blocks = notificationBlocks()
-      if blocks == inFlight.count { return true }
-      if blocks != inFlight.count - 1 {
+      // fragments had left, those may wait in a queueing discipline. Only the kernel's own count tells, and
+      // that only where it was right before; else the id is held until everything is at rest.
+      if !errno.comesBeforeID, isUncertain || notificationBlocks() != inFlight.count - 1 {
         isUncertain = true
         return true
       }
@@ -196,6 +196,10 @@ extension Connection {
     if case .droppedDatagram = shortage, mode == .automatic { return false }
     if case .droppedDatagram = shortage { throw shortageError(shortage, byteCount: byteCount) }
     if reap(untilEmpty: true) > 0 { return true }
+    if isUncertain {
+      settleIfAtRest()
+      if !isUncertain { return true }
+    }
     if mode == .automatic {
       // It will not be over with the next send: do not pay for finding out each time.
       if !shortage.isOurs { copiesDue = 32 }
@@ -238,6 +242,16 @@ extension Connection {
 
   private func timedOut() -> ZeroCopyError {
     .timedOut("writing", "the peer has taken nothing; try again, or abort")
+  }
+}
+
+extension Errno {
+  /// Whether a send that fails so has not built its datagram yet, and takes no id (rule 2).
+  fileprivate var comesBeforeID: Bool {
+    switch self {
+    case .resourceTemporarilyUnavailable, .interrupted, .badAddress, .connectionRefused: true
+    default: false
+    }
   }
 }
 

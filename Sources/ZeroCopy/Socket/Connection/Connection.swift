@@ -40,12 +40,11 @@ struct Connection: ~Copyable, Sendable {
   var waiterWantsWritable = false
 
   var isClosed = false
-  var hasFinishedWriting = false
   var isPurged = false
   /// Somebody else has shut the socket down by its descriptor.
   var wasShutDownElsewhere = false
-  /// Whether a call has thrown that yet.
-  var isShutDownTold = false
+  /// Which shutdowns a call has thrown already.
+  var toldShutDowns = ToldShutDowns()
   /// The connection's end, and whether a call has thrown it yet.
   let fate = Fate()
   var isLossTold = false
@@ -76,6 +75,11 @@ struct Connection: ~Copyable, Sendable {
   struct SendRecord: Sendable {
     var bytes: Int
     var isSend = true
+  }
+
+  struct ToldShutDowns: Equatable {
+    var byHandle = false
+    var byOthers = false
   }
 
   /// Throws what a call on a socket in this state has to throw.
@@ -139,6 +143,7 @@ struct Connection: ~Copyable, Sendable {
 
   /// What reading needs of this socket, or of a duplicate of it.
   func readSide(_ number: CInt) -> ReadSide {
-    ReadSide(number: number, isDatagram: isDatagram, timeout: configuration.readTimeout, fate: fate)
+    ReadSide(
+      number: number, facts: facts, timeout: configuration.readTimeout, fate: fate, socket: descriptor)
   }
 }

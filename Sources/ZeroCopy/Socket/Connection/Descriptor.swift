@@ -17,6 +17,9 @@ final class Descriptor: Sendable {
     state = Mutex(State(number: number))
   }
 
+  /// Whether it was closed or relinquished.
+  var isClosed: Bool { state.withLock { $0.number < 0 } }
+
   /// Whether `shutDown` was called.
   var wasShutDown: Bool { state.withLock { $0.wasShutDown } }
 
@@ -40,13 +43,15 @@ final class Descriptor: Sendable {
   }
 
   func close() {
-    state.withLock {
-      guard $0.number >= 0 else { return }
-      // Ends the duplicates' reads; what was accepted is still delivered, as with a plain close.
-      if $0.isShared { _ = czc_shutdown($0.number, CInt(CZC_SHUT_BOTH)) }
-      _ = czc_close($0.number)
-      $0.number = -1
+    let (number, isShared) = state.withLock { state in
+      defer { state.number = -1 }
+      return (state.number, state.isShared)
     }
+    guard number >= 0 else { return }
+    // Ends the duplicates' reads; what was accepted is still delivered, as with a plain close.
+    if isShared { _ = czc_shutdown(number, CInt(CZC_SHUT_BOTH)) }
+    // Outside the lock: with SO_LINGER it waits.
+    _ = czc_close(number)
   }
 
   /// Gives the number away without closing it.

@@ -1,26 +1,54 @@
+internal import CZeroCopy
 internal import Synchronization
 internal import SystemPackage
 
 /// How a connection ended, shared by a socket and its readers: the kernel tells it only once, to whoever
 /// asks first, and answers the others as if the stream had ended in order.
 final class Fate: Sendable {
-  private let state = Mutex<Errno?>(nil)
+  fileprivate struct State {
+    var loss: Errno?
+    var hasFinishedWriting = false
+  }
+
+  private let state = Mutex(State())
 
   /// The error that the connection was lost by; `nil` while it was not.
-  var loss: Errno? { state.withLock { $0 } }
+  var loss: Errno? { state.withLock { $0.loss } }
 
-  /// Keeps the first error.
-  func record(_ errno: Errno) { state.withLock { $0 = $0 ?? errno } }
+  /// Whether this end has sent its end of the stream.
+  var hasFinishedWriting: Bool { state.withLock { $0.hasFinishedWriting } }
+
+  /// Keeps the first error, and prefers any to EPIPE, which says only that there was one before.
+  func record(_ errno: Errno) {
+    state.withLock { $0.record(errno) }
+  }
+
+  func finishWriting() { state.withLock { $0.hasFinishedWriting = true } }
+
+  /// Takes the pending error off a socket. Under the lock: a reader that the kernel tells of no error,
+  /// because it was taken here, finds it recorded.
+  func collect(from number: CInt) {
+    state.withLock {
+      let error = czc_take_error(number)
+      if error > 0 { $0.record(Errno(rawValue: error)) }
+    }
+  }
+}
+
+extension Fate.State {
+  fileprivate mutating func record(_ errno: Errno) {
+    if loss == nil || loss == .brokenPipe { loss = errno }
+  }
 }
 
 extension Errno {
-  /// Whether it is the end of a stream, and not of one call. TCP gives up with the last two lines where
-  /// the network had said so before.
-  var endsStream: Bool {
+  /// Whether it is the end of a stream, and not of one call.
+  func endsStream(_ number: CInt, isTCP: Bool) -> Bool {
     switch self {
-    case .brokenPipe, .connectionReset, .connectionAbort, .timedOut, .networkReset, .protocolError,
-      .connectionRefused, .noRouteToHost, .hostIsDown, .networkDown, .networkUnreachable:
-      true
+    case .brokenPipe, .connectionReset, .connectionAbort, .timedOut, .networkReset: true
+    // What the network says of a route: TCP lives on with it, but gives up with it as well.
+    case .protocolError, .connectionRefused, .noRouteToHost, .hostIsDown, .networkDown, .networkUnreachable:
+      !isTCP || czc_tcp_is_closed(number) == 1
     default: false
     }
   }

@@ -4,9 +4,13 @@ internal import SystemPackage
 /// What reading needs: the same for a socket and for its readers.
 struct ReadSide: Sendable {
   let number: CInt
-  let isDatagram: Bool
+  let facts: czc_socket_facts
   let timeout: Duration?
   let fate: Fate
+  /// The socket's own descriptor, of which `number` may be a duplicate.
+  let socket: Descriptor
+
+  private var isDatagram: Bool { facts.type == CZC_DATAGRAM }
 
   /// recv(2), until bytes come, the stream ends, or the time is up.
   func receive(into span: inout MutableSpan<UInt8>) throws(ZeroCopyError) -> Int {
@@ -23,13 +27,26 @@ struct ReadSide: Sendable {
       let count = unsafe czc_receive(number, buffer.baseAddress, buffer.count)
       if count > 0 || (count == 0 && isDatagram) { return Int(count) }
       if count == 0 {
-        if let loss = fate.loss { throw .lost(loss, "reading") }
+        if let failure = brokenEnd { throw failure }
         return 0
       }
       let errno = Errno(rawValue: CInt(-count))
       if errno == .interrupted, patience.isLeft { continue }
       throw failure(errno)
     }
+  }
+
+  /// Why an end of the stream is none that the peer has sent.
+  private var brokenEnd: ZeroCopyError? {
+    if let loss = fate.loss { return .lost(loss, "reading") }
+    if socket.isClosed { return .closed }
+    if socket.wasShutDown { return .shutDown }
+    // The peer's end alone leaves TCP half open: closed before we have ended our side, it is a loss, whose
+    // error a write on another thread has just taken.
+    if facts.is_tcp, !fate.hasFinishedWriting, czc_tcp_is_closed(number) == 1 {
+      return .lost(fate.loss ?? .connectionReset, "reading")
+    }
+    return nil
   }
 
   private func failure(_ errno: Errno) -> ZeroCopyError {
@@ -40,7 +57,7 @@ struct ReadSide: Sendable {
     default: break
     }
     guard !isDatagram else { return .failure(errno, "reading") }
-    if errno.endsStream { fate.record(errno) }
+    if errno.endsStream(number, isTCP: facts.is_tcp) { fate.record(errno) }
     if let loss = fate.loss { return .lost(loss, "reading") }
     return .failure(errno, "reading")
   }

@@ -60,7 +60,8 @@ extension Connection {
       return ZeroCopyError(
         .notificationMemoryLimit,
         "the notification memory of this socket (net.core.optmem_max) is \(limit) bytes, \(used) are used,"
-          + " and \(pinned); flush, send more at a time, or raise it with 'sysctl -w net.core.optmem_max='",
+          + " and \(pinned); flush, send more at a time, or raise it with"
+          + " 'sysctl -w net.core.optmem_max=\(4 * limit)'",
         errno: .noBufferSpace, isSocketUsable: true)
     }
     if let limit = limits.lockedMemory, !limits.isLockedMemoryLifted {
