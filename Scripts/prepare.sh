@@ -17,8 +17,10 @@ if ((major < 6 || (major == 6 && minor < 2))); then fail "Swift $major.$minor is
 
 # The kernel's and libc's headers. Elsewhere than on Linux the toolchain brings what there is.
 [[ $(uname -s) == Linux ]] || exit 0
+# The toolchain's own compiler, or whichever there is.
+compiler=$(command -v clang || command -v cc || command -v gcc) || fail 'there is no clang beside swift; put it on the PATH'
 has_headers() {
-  printf '#include <linux/errqueue.h>\n#include <sys/socket.h>\n' | clang -E -x c - >/dev/null 2>&1
+  printf '#include <linux/errqueue.h>\n#include <sys/socket.h>\n' | "$compiler" -E -x c - >/dev/null 2>&1
 }
 if has_headers; then exit 0; fi
 

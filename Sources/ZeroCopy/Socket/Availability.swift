@@ -6,11 +6,15 @@ public import SystemPackage
 /// Available means that the kernel takes the request. Whether it then really avoids the copy depends on
 /// the path: `FlushResult.copied` tells.
 public enum Availability: Sendable, Hashable, CustomStringConvertible {
+  /// `.zeroCopy` sends without copying, where the path allows it.
   case available
+  /// `.zeroCopy` throws, and `.automatic` copies, for this reason.
   case unavailable(Reason)
 
+  /// Whether it is `.available`.
   public var isAvailable: Bool { self == .available }
 
+  /// "available", or "unavailable: " and why, for a person.
   public var description: String {
     switch self {
     case .available: "available"
@@ -49,6 +53,7 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
     /// The kernel refused `SO_ZEROCOPY`.
     public static func refused(_ errno: Errno) -> Reason { Reason(.kernel(errno)) }
 
+    /// The reason in words, with what to do about it.
     public var description: String {
       switch kind {
       case .platform: "this operating system has no MSG_ZEROCOPY; sends are copied"

@@ -30,6 +30,8 @@ public struct Configuration: Sendable {
   /// `.zeroCopy` waits, or throws `.inFlightLimit` on a non-blocking descriptor.
   public var maximumBytesInFlight: Int?
 
+  /// What is not named is as a connection wants it that moves large memory: automatic mode, ten seconds to
+  /// connect to an address, a minute for a peer that takes nothing, no delay for small writes.
   public init(
     mode: WriteMode = .automatic,
     connectTimeout: Duration = .seconds(10),

@@ -35,6 +35,7 @@ public struct Endpoint: Sendable, Hashable, LosslessStringConvertible {
     self = endpoint
   }
 
+  /// The text that `init(_:)` makes the same endpoint of.
   public var description: String {
     switch kind {
     case .internet(let host, let port, let isDatagram):

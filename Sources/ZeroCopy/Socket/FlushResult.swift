@@ -21,6 +21,7 @@ public struct FlushResult: Sendable, Hashable, CustomStringConvertible {
   /// avoids no copy. (QEMU's `io_flush` answers 1 in this case.)
   public var allCopied: Bool { completed > 0 && copied == completed }
 
+  /// The counts in words.
   public var description: String {
     "completed \(completed), of these copied \(copied), remaining \(remaining)"
   }

@@ -35,6 +35,7 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
 
   package init() {}
 
+  /// The counts in words, on one line; those of rare events only where they are not 0.
   public var description: String {
     var text =
       "sends \(sends) (\(bytes) bytes), zero-copy \(zeroCopySends) (\(zeroCopyBytes) bytes),"

@@ -4,6 +4,7 @@ public import SystemPackage
 public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
   /// The kind of an error. More may come: let a `switch` over codes have a `default`.
   public struct Code: Sendable, Hashable, CustomStringConvertible {
+    /// The name of the code.
     public let description: String
 
     private init(_ description: String) { self.description = description }
@@ -85,6 +86,7 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
 
   private let content: Content
 
+  /// What kind of error it is: the thing to decide by.
   public var code: Code { content.code }
 
   /// What happened, and what to do next.
@@ -103,6 +105,7 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
   /// memory must still not be touched.
   public var flushed: FlushResult? { content.flushed }
 
+  /// The message, with all counts.
   public var description: String {
     var text = message
     if let errno { text += " (\(errno))" }

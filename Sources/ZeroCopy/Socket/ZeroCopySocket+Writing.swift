@@ -6,7 +6,7 @@ extension ZeroCopySocket {
   ///
   /// Waits on a blocking descriptor until some are accepted, at most `Configuration.writeTimeout`. At
   /// most 1,024 non-empty buffers go at once; a datagram takes them all or fails. A datagram is sent
-  /// whole. The corresponding system call is `sendmsg`, always with `MSG_NOSIGNAL`.
+  /// whole, also one of no bytes. The corresponding system call is `sendmsg`, always with `MSG_NOSIGNAL`.
   ///
   /// **With zero copy the memory must neither change nor be freed until a `flush` has confirmed it.**
   /// Whether it went by zero copy in `.automatic` is not told: treat it as if.
@@ -86,7 +86,8 @@ extension ZeroCopySocket {
   /// ones were seen up to 0.75 s after an abort. A datagram socket has no abort: there it stays until the
   /// last fragment is sent, or dropped. Memory safety outranks the bound.
   ///
-  /// Waits, on a non-blocking descriptor too, for at most `timeout` in all. Everything else that is in flight on the socket is flushed with it.
+  /// Waits, on a non-blocking descriptor too, for at most `timeout` in all. Everything else that is in
+  /// flight on the socket is flushed with it.
   ///
   /// - Returns: As `flush(timeout:)`.
   /// - Throws: As `writeAll` and `flush(timeout:)`; `bytesAccepted` says how far it got. Where
