@@ -79,15 +79,7 @@ struct EndingTests {
   @Test("A writer and a reader that wait end when the shutdown handle is used")
   func shutdownEndsOthers() throws {
     var pair = try Connected()
-    let reader = Handoff(try pair.client.reader())
-    let reading = Background {
-      var reader = reader.take()
-      return error { () throws(ZeroCopyError) in
-        var byte: [UInt8] = [0]
-        var span = byte.mutableSpan
-        try reader.read(into: &span)
-      }?.code
-    }
+    let reading = try pair.client.waitingReader()
     let handle = pair.client.shutdownHandle
     let stopper = Background {
       czc_pause(100_000_000)
@@ -147,11 +139,7 @@ struct EndingTests {
       error { () throws(ZeroCopyError) in try pair.client.flush(timeout: .seconds(20)) }
     }
     func read() -> ZeroCopyError? {
-      error { () throws(ZeroCopyError) in
-        var byte: [UInt8] = [0]
-        var span = byte.mutableSpan
-        try reader.read(into: &span)
-      }
+      error { () throws(ZeroCopyError) in try reader.readOneByte() }
     }
     let failures = flushFirst ? [flush(), read()] : [read(), flush()]
     #expect(failures.map(\.?.code) == [.connectionLost, .connectionLost])
@@ -209,7 +197,7 @@ struct EndingTests {
     try pair.client.close(timeout: .seconds(1))
     #expect(pair.client.abort() == FlushResult())
     let memory = UnsafeRawBufferPointer(pinnedBytes(10))
-    var bytes: [UInt8] = [0]
+    let bytes: [UInt8] = [0]
     let codes = [
       error { () throws(ZeroCopyError) in try pair.client.writev(memory) }?.code,
       error { () throws(ZeroCopyError) in try pair.client.writev([memory]) }?.code,
@@ -222,10 +210,7 @@ struct EndingTests {
       error { () throws(ZeroCopyError) in try pair.client.finishWriting() }?.code,
       error { () throws(ZeroCopyError) in _ = try pair.client.relinquish() }?.code,
       error { () throws(ZeroCopyError) in _ = try pair.client.reader() }?.code,
-      error { () throws(ZeroCopyError) in
-        var span = bytes.mutableSpan
-        try pair.client.read(into: &span)
-      }?.code,
+      error { () throws(ZeroCopyError) in try pair.client.readOneByte() }?.code,
     ]
     #expect(codes == Array(repeating: .closed, count: codes.count))
     handle.shutDown()
@@ -264,15 +249,7 @@ struct EndingTests {
   @Test("Closing or aborting the socket ends a reader that waits", arguments: [true, false])
   func endsReader(_ aborts: Bool) throws {
     var pair = try Connected()
-    let reader = Handoff(try pair.client.reader())
-    let reading = Background {
-      var reader = reader.take()
-      return error { () throws(ZeroCopyError) in
-        var byte: [UInt8] = [0]
-        var span = byte.mutableSpan
-        try reader.read(into: &span)
-      }?.code
-    }
+    let reading = try pair.client.waitingReader()
     czc_pause(50_000_000)
     if aborts { pair.client.abort() } else { try pair.client.close(timeout: .seconds(1)) }
     #expect(try reading.value() == (aborts ? .connectionLost : .closed))
@@ -311,15 +288,7 @@ struct EndingTests {
   @Test("A reader never takes a reset for the end, however the writer races with it", arguments: 0..<100)
   func resetRace(_ round: Int) throws {
     var pair = try Connected()
-    let reader = Handoff(try pair.client.reader())
-    let reading = Background {
-      var reader = reader.take()
-      return error { () throws(ZeroCopyError) in
-        var byte: [UInt8] = [0]
-        var span = byte.mutableSpan
-        try reader.read(into: &span)
-      }?.code
-    }
+    let reading = try pair.client.waitingReader()
     // A writer that is told of the reset at about the same time.
     let peer = pair.serve { socket in socket.resetOnClose() }
     let byte = UnsafeRawBufferPointer(pinnedBytes(1))

@@ -43,12 +43,7 @@ struct SignalTests {
     pair.client.setBlocking(true)
     let storm = SignalStorm()
     defer { _ = try? storm.end() }
-    var byte: [UInt8] = [0]
-    #expect(
-      error { () throws(ZeroCopyError) in
-        var span = byte.mutableSpan
-        try pair.client.read(into: &span)
-      }?.code == .timedOut)
+    #expect(error { () throws(ZeroCopyError) in try pair.client.readOneByte() }?.code == .timedOut)
     #expect(
       error { () throws(ZeroCopyError) in try pair.client.flush(timeout: .milliseconds(50)) }?.code
         == .timedOut)
