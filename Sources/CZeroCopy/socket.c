@@ -208,17 +208,33 @@ int czc_take_error(int fd) {
   return result < 0 ? -result : error;
 }
 
-int czc_tcp_is_closed(int fd) {
+static int tcp_state(int fd) {
 #ifdef TCP_INFO
   struct tcp_info info;
   socklen_t size = sizeof info;
   memset(&info, 0, sizeof info);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return -errno;
-  return info.tcpi_state == TCP_CLOSE;
+  return info.tcpi_state;
 #else
   (void)fd;
   return -ENOSYS;
 #endif
+}
+
+#ifndef TCP_INFO
+enum { TCP_CLOSE = 7, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING = 11, TCP_TIME_WAIT = 6 };
+#endif
+
+int czc_tcp_is_closed(int fd) {
+  int state = tcp_state(fd);
+  return state < 0 ? state : state == TCP_CLOSE;
+}
+
+int czc_tcp_peer_has_ended(int fd) {
+  int state = tcp_state(fd);
+  if (state < 0) return state;
+  return state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING || state == TCP_TIME_WAIT ||
+         state == TCP_CLOSE;
 }
 
 int64_t czc_unacknowledged(int fd) {

@@ -1,3 +1,4 @@
+import CZeroCopy
 import Glibc
 import TestSupport
 import Testing
@@ -92,5 +93,24 @@ struct ReadingTests {
     }
     #expect(error { () throws(ZeroCopyError) in _ = try listener.accept() }?.code == .shutDown)
     try stopper.value()
+  }
+
+  @Test("The peer's end of the stream is that for a reader, whatever has become of its socket meanwhile")
+  func orderlyEndStays() throws {
+    for ending in ["close", "shut down", "relinquish"] {
+      var pair = try Connected()
+      var reader = try pair.client.reader()
+      try [1, 2, 3].withUnsafeBytes { try pair.server.writeAll($0) }
+      try pair.server.finishWriting()
+      // The end is in when the bytes before it are, or a moment later.
+      while czc_tcp_peer_has_ended(pair.client.fileDescriptor.rawValue) == 0 {}
+      switch ending {
+      case "close": try pair.client.close(timeout: .seconds(1))
+      case "shut down": pair.client.shutdownHandle.shutDown()
+      default: try pair.client.relinquish().close()
+      }
+      for _ in 0..<24 { #expect(try reader.readOneByte() == 1) }
+      #expect(try reader.readOneByte() == 0, "\(ending)")
+    }
   }
 }

@@ -8,6 +8,7 @@ final class Descriptor: Sendable {
   private struct State {
     var number: CInt
     var wasShutDown = false
+    var wasClosed = false
     var isShared = false
   }
 
@@ -17,8 +18,8 @@ final class Descriptor: Sendable {
     state = Mutex(State(number: number))
   }
 
-  /// Whether it was closed or relinquished.
-  var isClosed: Bool { state.withLock { $0.number < 0 } }
+  /// Whether it was closed, and not relinquished.
+  var wasClosed: Bool { state.withLock { $0.wasClosed } }
 
   /// Whether `shutDown` was called.
   var wasShutDown: Bool { state.withLock { $0.wasShutDown } }
@@ -45,6 +46,7 @@ final class Descriptor: Sendable {
   func close() {
     let (number, isShared) = state.withLock { state in
       defer { state.number = -1 }
+      state.wasClosed = state.wasClosed || state.number >= 0
       return (state.number, state.isShared)
     }
     guard number >= 0 else { return }

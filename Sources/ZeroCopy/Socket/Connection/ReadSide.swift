@@ -39,8 +39,11 @@ struct ReadSide: Sendable {
   /// Why an end of the stream is none that the peer has sent.
   private var brokenEnd: ZeroCopyError? {
     if let loss = fate.loss { return .lost(loss, "reading") }
-    if socket.isClosed { return .closed }
-    if socket.wasShutDown { return .shutDown }
+    if socket.wasClosed || socket.wasShutDown {
+      // Ours, unless the peer's end was there before.
+      if facts.is_tcp, czc_tcp_peer_has_ended(number) == 1 { return nil }
+      return socket.wasClosed ? .closed : .shutDown
+    }
     // The peer's end alone leaves TCP half open: closed before we have ended our side, it is a loss, whose
     // error a write on another thread has just taken.
     if facts.is_tcp, !fate.hasFinishedWriting, czc_tcp_is_closed(number) == 1 {
