@@ -222,7 +222,7 @@ static int tcp_state(int fd) {
 }
 
 #ifndef TCP_INFO
-enum { TCP_CLOSE = 7, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING = 11, TCP_TIME_WAIT = 6 };
+enum { TCP_FIN_WAIT1 = 4, TCP_FIN_WAIT2, TCP_TIME_WAIT, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING = 11 };
 #endif
 
 int czc_tcp_is_closed(int fd) {
@@ -247,6 +247,13 @@ int64_t czc_unacknowledged(int fd) {
   (void)fd;
   return -ENOSYS;
 #endif
+}
+
+int czc_tcp_we_have_ended(int fd) {
+  int state = tcp_state(fd);
+  if (state < 0) return state;
+  return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK ||
+         state == TCP_TIME_WAIT || state == TCP_CLOSE;
 }
 
 int czc_path_mtu(int fd, int family) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CZeroCopy
 import SystemPackage
 import ZeroCopy
 
@@ -31,7 +32,9 @@ struct Receive: Command {
     var socket = try listener.accept(timeout: timeout)
     listener.close()
     // Only now that somebody sends: the old content is not to be lost to a time-out.
-    if file != .standardOutput { try? file.resize(to: 0) }
+    if czc_file_size(file.rawValue) > 0, file != .standardOutput {
+      do { try file.resize(to: 0) } catch { throw Failure("cannot replace '\(output)' (\(error))") }
+    }
     let peer = socket.peerAddress
     let watch = Stopwatch()
     let received = try receive(from: &socket, into: file)

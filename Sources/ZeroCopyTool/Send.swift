@@ -122,19 +122,22 @@ struct Send: Command {
   private func waitForAcknowledgement(_ descriptor: CInt) throws {
     var left = czc_unacknowledged(descriptor)
     var lastMove = czc_now()
-    while left > 0 {
-      let error = czc_take_error(descriptor)
-      guard error == 0 else {
-        throw Failure("the connection was lost before the peer had everything (\(Errno(rawValue: error)))")
-      }
-      guard czc_now() - lastMove < UInt64(timeout / .nanoseconds(1)) else {
-        throw Failure("\(stalled); it has not acknowledged the last \(left) bytes")
-      }
+    while left > 0, czc_now() - lastMove < UInt64(timeout / .nanoseconds(1)) {
+      try checkLoss(descriptor)
       czc_pause(2_000_000)
       let now = czc_unacknowledged(descriptor)
       if now != left { lastMove = czc_now() }
       left = now
     }
+    // Nothing may be left because the peer has gone, and all was thrown away.
+    try checkLoss(descriptor)
+    if left > 0 { throw Failure("\(stalled); it has not acknowledged the last \(left) bytes") }
+  }
+
+  private func checkLoss(_ descriptor: CInt) throws {
+    let error = czc_take_error(descriptor)
+    guard error != 0 else { return }
+    throw Failure("the connection was lost before the peer had everything (\(Errno(rawValue: error)))")
   }
 
   private var stalled: String {

@@ -174,8 +174,9 @@ int czc_take_error(int fd);
 // -errno, for sockets that are not TCP too.
 int czc_tcp_is_closed(int fd);
 
-// The same: 1 where the peer has ended its side of the stream, or TCP is closed; 0 where not; -errno.
+// The same: 1 where the peer, or we, have ended our side of the stream, or TCP is closed; 0 where not; -errno.
 int czc_tcp_peer_has_ended(int fd);
+int czc_tcp_we_have_ended(int fd);
 
 // ioctl(SIOCOUTQ): bytes written that a TCP peer has not acknowledged, the end of the stream counted as
 // one, or that a UNIX peer has not read; -ENOSYS off Linux.

@@ -11,10 +11,13 @@ extension ZeroCopySocket {
     try connection.checkOpen()
     guard !connection.fate.hasFinishedWriting else { return }
     // Before the call: a reader must not take what follows for the peer's doing.
-    connection.fate.finishWriting()
+    connection.fate.setFinishedWriting(true)
     let result = czc_shutdown(connection.number, CInt(CZC_SHUT_WRITE))
     // ENOTCONN: the kernel knows no peer any more.
-    guard result == 0 else { throw connection.failure(Errno(rawValue: -result), "finishing") }
+    guard result == 0 else {
+      connection.fate.setFinishedWriting(false)
+      throw connection.failure(Errno(rawValue: -result), "finishing")
+    }
   }
 
   /// Flushes, then closes. What was accepted is still delivered, as after any close, unless bytes that the

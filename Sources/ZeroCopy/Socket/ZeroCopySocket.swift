@@ -141,7 +141,8 @@ extension ZeroCopySocket {
   }
 
   /// The descriptor, lent: for options and questions of your own. Do not close it, do not send with
-  /// `MSG_ZEROCOPY` on it, do not read its error queue. -1 once closed.
+  /// `MSG_ZEROCOPY` on it, do not read its error queue, and call `finishWriting()` rather than `shutdown(2)`.
+  /// -1 once closed.
   public var fileDescriptor: FileDescriptor {
     FileDescriptor(rawValue: connection.isClosed ? -1 : connection.number)
   }

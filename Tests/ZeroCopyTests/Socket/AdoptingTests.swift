@@ -143,4 +143,17 @@ struct AdoptingTests {
     #expect(try peer.value() == 52_000)
     try twin.close()
   }
+
+  @Test("A descriptor whose owner had ended its side reads the peer's end as one")
+  func halfClosed() throws {
+    var pair = try Connected()
+    let descriptor = try pair.client.relinquish()
+    #expect(shutdown(descriptor.rawValue, Int32(SHUT_WR)) == 0)
+    var adopted = try ZeroCopySocket(adopting: descriptor)
+    try [1, 2, 3].withUnsafeBytes { try pair.server.writeAll($0) }
+    try pair.serve { _ in }.value()
+    // Closed in order by both: no state that a reset leaves could be told from it.
+    #expect(try adopted.readToEnd().count == 24)
+    #expect(try adopted.readOneByte() == 0)
+  }
 }

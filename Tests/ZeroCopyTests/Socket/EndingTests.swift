@@ -302,4 +302,31 @@ struct EndingTests {
     #expect(failure?.code == .connectionLost)
     #expect(try reading.value() == .connectionLost)
   }
+
+  @Test(
+    "A peer that has sent all and closes has sent all, also where it took no more of ours",
+    arguments: Family.allCases)
+  func peerIsDone(_ family: Family) throws {
+    var pair = try Connected(family)
+    try pair.server.writeAll(UnsafeRawBufferPointer(pinnedBytes(1000)), mode: .copy)
+    try pair.serve { _ in }.value()
+    let byte = UnsafeRawBufferPointer(pinnedBytes(1))
+    var failure: ZeroCopyError?
+    while failure == nil {
+      failure = error { () throws(ZeroCopyError) in try pair.client.writeAll(byte, mode: .copy) }
+    }
+    #expect(failure?.code == .connectionLost)
+    #expect(try pair.client.readToEnd().count == 1000)
+    #expect(try pair.client.readOneByte() == 0)
+  }
+
+  @Test("After a reset finishWriting fails each time")
+  func finishAfterReset() throws {
+    var pair = try Connected()
+    try pair.serve { socket in socket.resetOnClose() }.value()
+    while czc_tcp_is_closed(pair.client.fileDescriptor.rawValue) == 0 {}
+    for _ in 0..<2 {
+      #expect(error { () throws(ZeroCopyError) in try pair.client.finishWriting() }?.code == .connectionLost)
+    }
+  }
 }

@@ -67,7 +67,10 @@ struct Connection: ~Copyable, Sendable {
       isDatagram: isDatagram, pathMTU: isDatagram ? Int(czc_path_mtu(number, facts.family)) : 0)
     ids = WireIDs(base: hasHistory ? nil : 0)
     optionMemoryAtRest = hasHistory ? 0 : czc_option_memory(number)
-    if hasHistory { checkEarlierSends() }
+    guard hasHistory else { return }
+    checkEarlierSends()
+    // An earlier owner may have ended our side; what follows is no loss then.
+    if facts.is_tcp, czc_tcp_we_have_ended(number) == 1 { fate.setFinishedWriting(true) }
   }
 
   /// What is kept for one send: how much it pins, and whether it counts as a send. A datagram that

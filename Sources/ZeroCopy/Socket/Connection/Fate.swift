@@ -23,7 +23,7 @@ final class Fate: Sendable {
     state.withLock { $0.record(errno) }
   }
 
-  func finishWriting() { state.withLock { $0.hasFinishedWriting = true } }
+  func setFinishedWriting(_ value: Bool) { state.withLock { $0.hasFinishedWriting = value } }
 
   /// Takes the pending error off a socket. Under the lock: a reader that the kernel tells of no error,
   /// because it was taken here, finds it recorded.

@@ -38,7 +38,12 @@ struct ReadSide: Sendable {
 
   /// Why an end of the stream is none that the peer has sent.
   private var brokenEnd: ZeroCopyError? {
-    if let loss = fate.loss { return .lost(loss, "reading") }
+    // First: what is asked below may change while it is asked, and then explains the state, not the reverse.
+    let isOver = facts.is_tcp && czc_tcp_is_closed(number) == 1
+    if let loss = fate.loss {
+      // EPIPE is what a write gets after the peer's end was there: the stream itself is whole.
+      return loss == .brokenPipe ? nil : .lost(loss, "reading")
+    }
     if socket.wasClosed || socket.wasShutDown {
       // Ours, unless the peer's end was there before.
       if facts.is_tcp, czc_tcp_peer_has_ended(number) == 1 { return nil }
@@ -46,10 +51,7 @@ struct ReadSide: Sendable {
     }
     // The peer's end alone leaves TCP half open: closed before we have ended our side, it is a loss, whose
     // error a write on another thread has just taken.
-    if facts.is_tcp, !fate.hasFinishedWriting, czc_tcp_is_closed(number) == 1 {
-      return .lost(fate.loss ?? .connectionReset, "reading")
-    }
-    return nil
+    return isOver && !fate.hasFinishedWriting ? .lost(fate.loss ?? .connectionReset, "reading") : nil
   }
 
   private func failure(_ errno: Errno) -> ZeroCopyError {
