@@ -45,7 +45,7 @@ let package = Package(
       path: "Tests/TestSupport"),
     .testTarget(name: "CZeroCopyTests", dependencies: ["CZeroCopy", "TestSupport"]),
     .testTarget(name: "ZeroCopyTests", dependencies: ["ZeroCopy", "CZeroCopy", "TestSupport", system]),
-    .testTarget(name: "ZeroCopyToolTests", dependencies: ["ZeroCopyTool", "TestSupport"]),
+    .testTarget(name: "ZeroCopyToolTests", dependencies: ["ZeroCopyTool", "ZeroCopy", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,6 +1,6 @@
 import Glibc
 import TestSupport
-import Testing
+import ZeroCopy
 
 /// `zerocopy send` to a plain socket.
 @Suite("zerocopy send")
@@ -68,6 +68,23 @@ struct SendTests {
     #expect(outcome.code == 1)
     #expect(outcome.errors.contains("connection was lost"))
     #expect(outcome.errors.contains("bytes were handed to the kernel"))
+  }
+
+  @Test("A UNIX peer that goes away with bytes unread ends it: its kernel has thrown them away")
+  func unixPeerGone() throws {
+    try withFolder { folder in
+      let name = try folder.make("sent", randomBytes(1000, seed: 6))
+      let endpoint = "unix:@zerocopy-test-\(UInt64.random(in: 0 ... .max))"
+      var listener = try ZeroCopyListener(binding: endpoint)
+      let sender = try Tool(["send", name, endpoint])
+      var peer = try listener.accept(timeout: .seconds(30))
+      // One byte, so that the rest has been sent when the peer closes.
+      #expect(try peer.readOneByte() == 1)
+      try peer.close(timeout: .zero)
+      let outcome = sender.wait()
+      #expect(outcome.code == 1)
+      #expect(outcome.errors.contains("connection was lost"))
+    }
   }
 
   @Test("A peer that never reads ends it when the time-out is over", arguments: TransferTests.modes)
