@@ -1,5 +1,6 @@
 import Glibc
 import TestSupport
+import Testing
 import ZeroCopy
 
 /// `zerocopy send` to a plain socket.
