@@ -78,12 +78,12 @@ struct Row: Encodable {
 
   init(mode: Mode) { self.mode = mode.rawValue }
 
-  func text(_ bytes: Int) -> String {
+  var text: String {
     guard seconds > 0 else { return Row.line([mode, "-", "-", "-", "-", "-", "-", "-"]) }
     return Row.line([
-      mode, formatted(seconds: seconds), formatted(rate: Double(bytes) / seconds),
+      mode, formatted(seconds: seconds), formatted(rate: Double(comparedBytes) / seconds),
       formatted(seconds: cpuSeconds), "\(sends)", "\(completed)", "\(copied)",
-      isEqual ? "all \(comparedBytes) equal" : note ?? "only \(comparedBytes) equal",
+      isEqual ? "all \(comparedBytes) equal" : "only \(comparedBytes) equal",
     ])
   }
 
@@ -114,7 +114,7 @@ struct Outcome: Encodable {
 
   var text: String {
     let title = "\(source), \(bytes) bytes (\(formatted(bytes: bytes))), over TCP on loopback"
-    return ([title, "", Row.header] + rows.map { $0.text(bytes) } + ["", verdict]).joined(separator: "\n")
+    return ([title, "", Row.header] + rows.map(\.text) + ["", verdict]).joined(separator: "\n")
   }
 
   private static func verdict(_ rows: [Row]) -> String {
