@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles the C target against musl's headers, which differ from glibc's where it hurts: control
-# messages, strerror_r, the types of iovec counts.
+# messages, the types of iovec counts.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 if ! command -v musl-gcc >/dev/null; then

@@ -67,18 +67,3 @@ int czc_switched_off(void) {
   const char *value = getenv("ZEROCOPY_DISABLE");
   return value && value[0] && strcmp(value, "0") != 0;
 }
-
-// strerror_r(3) answers differently in glibc and elsewhere; this takes both.
-static const char *chosen_int(int result, const char *buffer) { return result == 0 ? buffer : "unknown error"; }
-static const char *chosen_text(const char *result, const char *buffer) {
-  (void)buffer;
-  return result;
-}
-
-int czc_error_text(int error, char *text, size_t capacity) {
-  char buffer[128] = "";
-  const char *message = _Generic(strerror_r(error, buffer, sizeof buffer), int: chosen_int, char *: chosen_text)(
-      strerror_r(error, buffer, sizeof buffer), buffer);
-  int count = snprintf(text, capacity, "%s", message);
-  return (size_t)count < capacity ? count : (int)capacity - 1;
-}

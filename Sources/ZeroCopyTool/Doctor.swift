@@ -106,9 +106,7 @@ struct Diagnosis: Encodable {
     if Int(family) == Int(CZC_FAMILY_UNIX) {
       return Support(isAvailable: false, note: "\(Availability.Reason.unixSocket)")
     }
-    let errno = Errno(rawValue: -result)
-    let reason: Availability.Reason = errno == .noFunction ? .platform : .refused(errno)
-    return Support(isAvailable: false, note: "\(reason)")
+    return Support(isAvailable: false, note: "\(Availability.Reason.refused(Errno(rawValue: -result)))")
   }
 
   private static func vsockSupport(_ version: KernelVersion?) -> Support {

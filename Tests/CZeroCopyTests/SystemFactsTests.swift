@@ -28,14 +28,6 @@
       #expect(try text(capacity: 4, czc_kernel_release) == release.prefix(3))
     }
 
-    @Test("An error is told in words, cut where they do not fit")
-    func errorText() throws {
-      #expect(try text(capacity: 128) { czc_error_text(ECONNREFUSED, $0, $1) } == "Connection refused")
-      #expect(try text(capacity: 5) { czc_error_text(ECONNREFUSED, $0, $1) } == "Conn")
-      #expect(try text(capacity: 1) { czc_error_text(ECONNREFUSED, $0, $1) } == "")
-      #expect(try !text(capacity: 128) { czc_error_text(987_654, $0, $1) }.isEmpty)
-    }
-
     @Test("The limit of locked memory is the process's own")
     func lockedMemory() throws {
       let line = try #require(lines("/proc/self/limits").first { $0.hasPrefix("Max locked memory") })

@@ -5,7 +5,7 @@ import TestSupport
 func withFolder<Result>(_ body: (Folder) throws -> Result) throws -> Result {
   let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
   var template = Array("\(parent)/zerocopy-test-XXXXXX".utf8CString)
-  guard mkdtemp(&template) != nil else { throw SystemFailure(what: "mkdtemp", errno: errno) }
+  guard mkdtemp(&template) != nil else { throw SystemFailure(call: "mkdtemp", errno: errno) }
   let folder = Folder(
     path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
   defer { folder.remove() }
@@ -65,7 +65,7 @@ func readToEnd(_ descriptor: CInt) throws -> [UInt8] {
   while true {
     let count = read(descriptor, &buffer, buffer.count)
     if count < 0, errno == EINTR { continue }
-    if count < 0 { throw SystemFailure(what: "read", errno: errno) }
+    if count < 0 { throw SystemFailure(call: "read", errno: errno) }
     if count == 0 { return all }
     all += buffer[..<count]
   }

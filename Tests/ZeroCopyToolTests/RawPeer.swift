@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 
 /// What stands at the other end in place of the command: plain sockets, as nc or socat would use them.
 enum RawPeer {
@@ -27,7 +28,7 @@ enum RawPeer {
     /// Waits for a connection.
     func accept() throws -> CInt {
       var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      guard poll(&ready, 1, 30_000) == 1 else { throw SystemFailure(what: "poll", errno: errno) }
+      guard poll(&ready, 1, 30_000) == 1 else { throw SystemFailure(call: "poll", errno: errno) }
       return try descriptorsAreInTheMaking.withLock { _ in
         let peer = try checked(Glibc.accept(descriptor, nil, nil), "accept")
         _ = fcntl(peer, F_SETFD, FD_CLOEXEC)
@@ -57,7 +58,7 @@ enum RawPeer {
     var left = count
     while left > 0 {
       let received = recv(descriptor, &buffer, min(left, buffer.count), 0)
-      guard received > 0 else { throw SystemFailure(what: "recv", errno: errno) }
+      guard received > 0 else { throw SystemFailure(call: "recv", errno: errno) }
       left -= received
     }
   }
@@ -74,7 +75,7 @@ enum RawPeer {
       let count = bytes.withUnsafeBytes {
         Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, CInt(MSG_NOSIGNAL))
       }
-      guard count > 0 else { throw SystemFailure(what: "send", errno: errno) }
+      guard count > 0 else { throw SystemFailure(call: "send", errno: errno) }
       sent += count
     }
   }

@@ -106,7 +106,7 @@ final class Tool: Sendable {
       }
     }
     for end in [feed?.read, outputPipe.write, errorPipe.write] { _ = end.map { close($0) } }
-    guard result == 0 else { throw SystemFailure(what: "starting \(path)", errno: result) }
+    guard result == 0 else { throw SystemFailure(call: "starting \(path)", errno: result) }
     return (process, feed?.write, outputPipe.read, errorPipe.read)
   }
 
@@ -209,14 +209,8 @@ func decoded<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) throws -> V
   return try decoder.decode(type, from: Data(bytes))
 }
 
-/// A system call of the tests' own that failed.
-struct SystemFailure: Error {
-  let what: String
-  let errno: CInt
-}
-
 func checked(_ result: CInt, _ what: String) throws -> CInt {
-  guard result >= 0 else { throw SystemFailure(what: what, errno: errno) }
+  guard result >= 0 else { throw SystemFailure(call: what, errno: errno) }
   return result
 }
 

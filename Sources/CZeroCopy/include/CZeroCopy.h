@@ -238,9 +238,6 @@ int64_t czc_option_memory_limit(void);
 // 1 where the environment variable ZEROCOPY_DISABLE is set to anything but "" or "0".
 int czc_switched_off(void);
 
-// strerror_r(3). Length.
-int czc_error_text(int error, char *text, size_t capacity);
-
 // ---- Files and memory (memory.c) --------------------------------------------------------------
 
 // fstat(2): the size of a regular file in bytes; -EISDIR for a directory, -ESPIPE for anything else that

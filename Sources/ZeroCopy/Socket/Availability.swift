@@ -50,8 +50,10 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
     public static let earlierSends = Reason(.earlierSends)
     /// Somebody with the descriptor has switched `SO_ZEROCOPY` off.
     public static let optionSwitchedOff = Reason(.optionOff)
-    /// The kernel refused `SO_ZEROCOPY`.
-    public static func refused(_ errno: Errno) -> Reason { Reason(.kernel(errno)) }
+    /// The kernel refused `SO_ZEROCOPY`; `.platform` where it does not know it (ENOSYS).
+    public static func refused(_ errno: Errno) -> Reason {
+      errno == .noFunction ? .platform : Reason(.kernel(errno))
+    }
 
     /// The reason in words, with what to do about it.
     public var description: String {
@@ -88,7 +90,6 @@ extension Availability {
     // that refuses it once connected the answer below is what counts.
     let result = czc_enable_zerocopy(descriptor)
     if czc_zerocopy_enabled(descriptor) == 1 { return .available }
-    let errno = Errno(rawValue: result < 0 ? -result : Errno.notSupportedOnSocket.rawValue)
-    return .unavailable(errno == .noFunction ? .platform : .refused(errno))
+    return .unavailable(.refused(result < 0 ? Errno(rawValue: -result) : .notSupportedOnSocket))
   }
 }

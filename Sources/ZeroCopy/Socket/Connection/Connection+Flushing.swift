@@ -72,9 +72,7 @@ extension Connection {
         "\(inFlight.count) sends are in flight, and only this socket can follow them; flush first",
         isSocketUsable: true)
     }
-    isClosed = true
-    if waiter >= 0 { _ = czc_close(waiter) }
-    waiter = -1
+    endUse()
     return descriptor.relinquish()
   }
 }

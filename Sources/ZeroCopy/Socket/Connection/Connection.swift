@@ -117,10 +117,15 @@ struct Connection: ~Copyable, Sendable {
   /// close(2), with whatever is in flight: for callers who know that it may be.
   mutating func tearDown() {
     guard !isClosed else { return }
+    endUse()
+    descriptor.close()
+  }
+
+  /// Every call throws `.closed` from now on; what becomes of the descriptor is the caller's business.
+  mutating func endUse() {
     isClosed = true
     if waiter >= 0 { _ = czc_close(waiter) }
     waiter = -1
-    descriptor.close()
   }
 
   /// The end of a socket that nobody closed. Memory in flight is not ours here, and the caller may reuse
