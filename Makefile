@@ -33,6 +33,7 @@ test: prepare
 	done
 	@Scripts/check-musl.sh
 	swift build --build-tests
+	@Scripts/test-lanes.sh
 	swift test --skip-build --disable-xctest $(PARALLEL)
 
 lint: prepare

@@ -31,17 +31,19 @@ let package = Package(
         "CZeroCopy", system, .product(name: "DequeModule", package: "swift-collections"),
       ],
       swiftSettings: strict),
+    // Networks on this machine in which zero copy really happens.
+    .target(name: "CLanes"),
     .executableTarget(
       name: "ZeroCopyTool",
       dependencies: [
-        "CZeroCopy", "ZeroCopy", system,
+        "CLanes", "CZeroCopy", "ZeroCopy", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
     .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(
-      name: "TestSupport", dependencies: ["ZeroCopy", "CZeroCopy", "CTestSupport", system],
+      name: "TestSupport", dependencies: ["ZeroCopy", "CZeroCopy", "CLanes", "CTestSupport", system],
       path: "Tests/TestSupport"),
     .testTarget(name: "CZeroCopyTests", dependencies: ["CZeroCopy", "TestSupport"]),
     .testTarget(name: "ZeroCopyTests", dependencies: ["ZeroCopy", "CZeroCopy", "TestSupport", system]),

@@ -5,14 +5,9 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <sched.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 int cts_limit_locked_memory(uint64_t bytes) {
   // The system calls, and not libcap: those are for one thread.
@@ -27,25 +22,10 @@ int cts_limit_locked_memory(uint64_t bytes) {
   return setrlimit(RLIMIT_MEMLOCK, &limit) < 0 ? -errno : 0;
 }
 
-int cts_enter_new_network(const char *script) {
-  if (unshare(CLONE_NEWNET) < 0) return -errno;
-  char *arguments[] = {"sh", "-ec", (char *)script, NULL};
-  pid_t shell;
-  // Started by this thread, the shell is in this thread's network.
-  int result = posix_spawn(&shell, "/bin/sh", NULL, NULL, arguments, environ);
-  if (result != 0) return -result;
-  int status;
-  while (waitpid(shell, &status, 0) < 0) {
-    if (errno != EINTR) return -errno;
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
-}
-
 #else
 
 #include <errno.h>
 
 int cts_limit_locked_memory(uint64_t bytes) { return (void)bytes, -ENOSYS; }
-int cts_enter_new_network(const char *script) { return (void)script, -ENOSYS; }
 
 #endif

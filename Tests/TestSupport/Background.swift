@@ -30,6 +30,14 @@ public final class Handoff<Value: ~Copyable & Sendable>: Sendable {
 
   public init(_ value: consuming Value) { self.value = Mutex(value) }
 
+  /// For a value that another thread will put here.
+  public init() { value = Mutex(nil) }
+
+  public func put(_ value: consuming sending Value) {
+    var new: Value? = consume value
+    self.value.withLock { $0 = new.take() }
+  }
+
   /// The value, the first time.
   public func take() -> sending Value { value.withLock { $0.take()! } }
 }

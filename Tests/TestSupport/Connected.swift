@@ -41,7 +41,11 @@ public enum Family: String, Sendable, CaseIterable {
   public init(
     _ family: Family = .ipv4, client: Configuration = Configuration(), server: Configuration = Configuration()
   ) throws {
-    var listener = try ZeroCopyListener(binding: family.freeEndpoint, configuration: server)
+    try self.init(
+      through: try ZeroCopyListener(binding: family.freeEndpoint, configuration: server), client: client)
+  }
+
+  init(through listener: consuming ZeroCopyListener, client: Configuration) throws {
     let connected = try ZeroCopySocket.connect(to: listener.localAddress, configuration: client)
     let accepted = try listener.accept(timeout: .seconds(10))
     self.client = connected

@@ -1,3 +1,4 @@
+import CLanes
 import CTestSupport
 import CZeroCopy
 import Synchronization
@@ -63,6 +64,8 @@ public func limitLockedMemory(to bytes: UInt64) throws {
 
 /// Moves the calling thread into a network of its own, and sets that up by a script for /bin/sh.
 public func enterNewNetwork(_ script: String) throws {
-  let result = cts_enter_new_network(script)
-  if result != 0 { throw SystemFailure(call: "script of a new network", errno: result) }
+  let entered = cln_enter_new_network(false)
+  if entered != 0 { throw SystemFailure(call: "a new network", errno: -entered) }
+  let status = cln_run_script(script)
+  if status != 0 { throw SystemFailure(call: "script of a new network", errno: status) }
 }

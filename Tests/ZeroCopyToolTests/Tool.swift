@@ -39,13 +39,16 @@ final class Tool: Sendable {
   private let output: Stream
   private let errors: Stream
 
-  /// - Parameter terminal: What to use as standard error in place of a pipe.
+  /// - Parameters:
+  ///   - wrapper: A command that starts the command, and its arguments.
+  ///   - terminal: What to use as standard error in place of a pipe.
   init(
-    _ arguments: [String], environment: [String: String] = [:], input: Input = .nothing,
-    errorsTo terminal: CInt? = nil
+    _ arguments: [String], through wrapper: [String] = [], environment: [String: String] = [:],
+    input: Input = .nothing, errorsTo terminal: CInt? = nil
   ) throws {
+    let command = wrapper.isEmpty ? [Self.path] : ["/usr/bin/env"] + wrapper + [Self.path]
     let started = try descriptorsAreInTheMaking.withLock { _ in
-      try Self.start(arguments, environment, input, terminal)
+      try Self.start(command + arguments, environment, input, terminal)
     }
     process = started.process
     output = Stream(started.output)
@@ -64,7 +67,7 @@ final class Tool: Sendable {
   }
 
   private static func start(
-    _ arguments: [String], _ environment: [String: String], _ input: Input, _ terminal: CInt?
+    _ command: [String], _ environment: [String: String], _ input: Input, _ terminal: CInt?
   ) throws -> (process: pid_t, feed: CInt?, output: CInt, errors: CInt) {
     var feed: (read: CInt, write: CInt)?
     var source = "/dev/null"
@@ -100,21 +103,22 @@ final class Tool: Sendable {
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
 
     var process: pid_t = 0
-    let result = withStrings([path] + arguments) { words in
+    let result = withStrings(command) { words in
       withStrings(Self.lines(of: environment)) {
-        posix_spawn(&process, path, &actions, &attributes, words, $0)
+        posix_spawn(&process, command[0], &actions, &attributes, words, $0)
       }
     }
     for end in [feed?.read, outputPipe.write, errorPipe.write] { _ = end.map { close($0) } }
-    guard result == 0 else { throw SystemFailure(call: "starting \(path)", errno: result) }
+    guard result == 0 else { throw SystemFailure(call: "starting \(command[0])", errno: result) }
     return (process, feed?.write, outputPipe.read, errorPipe.read)
   }
 
   /// Runs the command to its end.
   static func run(
-    _ arguments: [String], environment: [String: String] = [:], input: Input = .nothing
+    _ arguments: [String], through wrapper: [String] = [], environment: [String: String] = [:],
+    input: Input = .nothing
   ) throws -> Outcome {
-    try Tool(arguments, environment: environment, input: input).wait()
+    try Tool(arguments, through: wrapper, environment: environment, input: input).wait()
   }
 
   /// The end of the first line on standard error that begins so; `nil` where the command ends without.
@@ -150,7 +154,8 @@ final class Tool: Sendable {
     var next = environ
     while let entry = next.pointee {
       let line = String(cString: entry)
-      if !line.hasPrefix("ZEROCOPY_DISABLE=") { lines.append(line) }
+      let name = String(line.prefix { $0 != "=" })
+      if name != "ZEROCOPY_DISABLE", added[name] == nil { lines.append(line) }
       next += 1
     }
     return lines + added.map { "\($0)=\($1)" }

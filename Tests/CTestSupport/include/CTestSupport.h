@@ -8,8 +8,4 @@
 // root keep the capability, and with it no limit.
 int cts_limit_locked_memory(uint64_t bytes);
 
-// Moves the calling thread into a network of its own, and sets that up by a script for /bin/sh, whose exit
-// status is answered where it is not 0.
-int cts_enter_new_network(const char *script);
-
 #endif
