@@ -45,6 +45,13 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["ZeroCopy", "CZeroCopy", "CLanes", "CTestSupport", system],
       path: "Tests/TestSupport"),
+    .executableTarget(
+      name: "soak",
+      dependencies: [
+        "ZeroCopy", "TestSupport", system,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/Soak"),
     .testTarget(name: "CZeroCopyTests", dependencies: ["CZeroCopy", "TestSupport"]),
     .testTarget(name: "ZeroCopyTests", dependencies: ["ZeroCopy", "CZeroCopy", "TestSupport", system]),
     .testTarget(name: "ZeroCopyToolTests", dependencies: ["ZeroCopyTool", "ZeroCopy", "TestSupport"]),

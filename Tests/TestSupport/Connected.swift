@@ -54,6 +54,12 @@ public enum Family: String, Sendable, CaseIterable {
 }
 
 extension Connected {
+  /// Both ends, each for a thread of its own.
+  public consuming func split() -> (client: Handoff<ZeroCopySocket>, server: Handoff<ZeroCopySocket>) {
+    let server = Handoff(accepted.take()!)
+    return (Handoff(client), server)
+  }
+
   /// Lets the client go out of scope, and gives the other end.
   public consuming func dropClient() -> Handoff<ZeroCopySocket> {
     Handoff(accepted.take()!)

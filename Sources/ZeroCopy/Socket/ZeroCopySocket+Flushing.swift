@@ -36,6 +36,11 @@ extension ZeroCopySocket {
   /// The number that the next zero-copy send gets. Sends are numbered from 0.
   package var nextSend: UInt64 { connection.inFlight.next }
 
+  /// Whether the kernel may still read the memory of any of these sends.
+  package func hasInFlight(_ sends: Range<UInt64>) -> Bool {
+    sends.contains { connection.inFlight.isInFlight($0) }
+  }
+
   /// As `flush(timeout:)`, for the sends before a number only, and without touching the flush's counts.
   package mutating func waitForRelease(before send: UInt64, timeout: Duration) throws(ZeroCopyError) {
     try connection.checkOpen()

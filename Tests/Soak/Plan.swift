@@ -1,0 +1,69 @@
+import Glibc
+import TestSupport
+import ZeroCopy
+
+/// What one session does, drawn from its seed: the same seed gives the same plan.
+struct Plan: Sendable, CustomStringConvertible {
+  enum Network: String, CaseIterable { case loopback, wire }
+  enum Reading: String, CaseIterable { case steady, stalling, trickling, resetting, closing, halfClosing }
+  enum Ending: String, CaseIterable { case close, flush, abort, drop, relinquish }
+
+  let seed: UInt64
+  let network: Network
+  let family: Family
+  let isDatagram: Bool
+  let reading: Reading
+  let ending: Ending
+  let mode: WriteMode
+  let isProtected, isNonblocking, isAdopted, failsDatagrams: Bool
+  /// SO_TIMESTAMPING, whose messages come on the same queue; 0 for none.
+  let timestamps: CInt
+  let faults: Faultiness
+  let slotCount, slotSize: Int
+  /// How many bytes to send in all.
+  let volume: Int
+  let pattern: Pattern
+
+  /// How often a system call is made to answer something else.
+  enum Faultiness: String, CaseIterable { case none, rare, often }
+
+  init(seed: UInt64, network: Network, isLate: Bool) {
+    var random = SeededGenerator(seed: seed)
+    func chance(_ odds: Double) -> Bool { Double.random(in: 0..<1, using: &random) < odds }
+    self.seed = seed
+    self.network = network
+    family = chance(0.5) ? .ipv4 : .ipv6
+    isDatagram = chance(0.2)
+    reading = chance(0.4) ? .steady : Reading.allCases.randomElement(using: &random)!
+    ending = chance(0.5) ? .close : Ending.allCases.randomElement(using: &random)!
+    mode = chance(0.6) ? .zeroCopy : .automatic
+    isProtected = chance(0.25)
+    isNonblocking = chance(0.3)
+    isAdopted = chance(0.25)
+    // For what is sent and acknowledged, numbered; in half of the cases without the data, of which the kernel
+    // else makes copies.
+    timestamps = chance(0.25) ? 1 << 1 | 1 << 4 | 1 << 7 | 1 << 9 | (chance(0.5) ? 1 << 11 : 0) : 0
+    failsDatagrams = chance(0.5)
+    faults = chance(0.5) ? .none : Faultiness.allCases.randomElement(using: &random)!
+    slotCount = Int.random(in: 1...24, using: &random)
+    slotSize = isDatagram ? 65_536 : [4096, 65_536, 262_144, 1 << 20].randomElement(using: &random)!
+    // A late wire lets half a megabyte a second through, for all sessions together.
+    let most = isLate ? 18.0 : 25.0
+    volume = Int(exp2(Double.random(in: 12...most, using: &random)))
+    pattern = Pattern(phase: Int.random(in: 0..<1 << 20, using: &random))
+  }
+
+  /// Whether the stream may end before all is read.
+  var mayBeCut: Bool { [.abort, .drop].contains(ending) || [.resetting, .closing].contains(reading) }
+
+  var description: String {
+    let flags = [
+      (isDatagram, "datagrams"), (isProtected, "PROT_NONE"), (isNonblocking, "non-blocking"),
+      (isAdopted, "adopted"), (timestamps != 0, "timestamps"),
+      (isDatagram && failsDatagrams, "failing sends"),
+    ].filter(\.0).map { ", " + $0.1 }.joined()
+    return "seed \(seed): \(network.rawValue) \(family.rawValue), \(mode), \(reading.rawValue) reader,"
+      + " \(ending.rawValue) at the end, \(slotCount) buffers of \(slotSize), \(volume) bytes,"
+      + " faults \(faults.rawValue)\(flags)"
+  }
+}
