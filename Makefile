@@ -7,11 +7,13 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples
 PARALLEL := $(if $(filter 0,$(shell id -u)),,--no-parallel)
 EXAMPLES := FirstSteps InAClass InATask
 
-.PHONY: run test lint format bars clean prepare help
+.PHONY: run test soak mutants lint format bars clean prepare help
 
 help:
 	@echo 'make run [FILE=path]  send a file (or generated data) over loopback, by copying and by zero copy'
 	@echo 'make test             build and run the examples, check the C target against musl, run all tests'
+	@echo 'make soak             random sends for minutes, every byte checked (SECONDS_IN_ALL=300 SEED=1)'
+	@echo 'make mutants          plant known faults and see that the tests notice each'
 	@echo 'make lint             check the format of all Swift files'
 	@echo 'make format           mend it'
 	@echo 'make bars             measure what a send costs, beside a plain C loop (strace, valgrind)'
@@ -35,6 +37,13 @@ test: prepare
 	swift build --build-tests
 	@Scripts/test-lanes.sh
 	swift test --skip-build --disable-xctest $(PARALLEL)
+
+soak: prepare
+	swift build --build-tests
+	@Scripts/soak.sh
+
+mutants: prepare
+	@Scripts/mutants.sh
 
 lint: prepare
 	swift format lint --strict --recursive $(SWIFT_FILES)

@@ -40,3 +40,17 @@ public final class SignalStorm: Sendable {
     return try sender.value()
   }
 }
+
+/// Whether a body raises a signal at the thread that runs it, whatever the process does about the signal.
+public func raises(_ signal: CInt, _ body: () throws -> Void) rethrows -> Bool {
+  var wanted = sigset_t()
+  sigemptyset(&wanted)
+  sigaddset(&wanted, signal)
+  var before = sigset_t()
+  pthread_sigmask(SIG_BLOCK, &wanted, &before)
+  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+  try body()
+  // Taken, so that it does not arrive when it is let through again.
+  var none = timespec()
+  return sigtimedwait(&wanted, nil, &none) == signal
+}

@@ -1,4 +1,5 @@
 import CZeroCopy
+import Glibc
 import TestSupport
 import Testing
 import ZeroCopy
@@ -52,5 +53,22 @@ struct SignalTests {
         == .timedOut)
     let connected = try ZeroCopySocket.connect(to: listener.localAddress)
     #expect(connected.availability.isAvailable)
+  }
+
+  @Test(
+    "Writing to a connection that the peer has ended raises no SIGPIPE (rule 22)", arguments: Family.allCases)
+  func brokenPipe(_ family: Family) throws {
+    let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
+    for mode in [WriteMode.automatic, .zeroCopy, .copy] where family != .unix || mode != .zeroCopy {
+      var pair = try Connected(family)
+      pair.server.abort()
+      let raised = raises(SIGPIPE) {
+        // The first may find the reset, the next find a broken pipe.
+        for _ in 0..<3 {
+          _ = error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: mode) }
+        }
+      }
+      #expect(!raised)
+    }
   }
 }
