@@ -1,3 +1,4 @@
+import CZeroCopy
 import ZeroCopy
 
 /// The kinds of connection that a stream test runs over.
@@ -91,6 +92,16 @@ extension ZeroCopySocket {
     return bytes
   }
 
+  /// Reads one datagram, which has to be this one.
+  public mutating func expectDatagram(_ expected: UnsafeRawBufferPointer) throws {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 8)
+    defer { buffer.deallocate() }
+    let count = try read(into: buffer)
+    if count != expected.count || czc_equal(buffer.baseAddress, expected.baseAddress, count) != 1 {
+      throw WrongDatagram(byteCount: count, expected: expected.count)
+    }
+  }
+
   /// Reads until the end of the stream.
   public mutating func readToEnd() throws -> [UInt8] {
     var all: [UInt8] = []
@@ -115,6 +126,12 @@ extension ZeroCopySocket {
     }
     return accepted
   }
+}
+
+/// What came was not what was sent.
+public struct WrongDatagram: Error {
+  let byteCount: Int
+  let expected: Int
 }
 
 /// Memory that stays at its place until the process ends: for sends whose end a test does not see.

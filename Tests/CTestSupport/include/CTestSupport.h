@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "Faults.h"
+
 // Takes CAP_IPC_LOCK from the calling thread, and lets the process lock so many bytes: other threads of
 // root keep the capability, and with it no limit.
 int cts_limit_locked_memory(uint64_t bytes);

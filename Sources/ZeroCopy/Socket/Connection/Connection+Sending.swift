@@ -43,7 +43,7 @@ extension Connection {
   ) throws(ZeroCopyError) -> Int {
     var zeroCopy = zeroCopy
     var attempt = first
-    var patience = Patience(configuration.writeTimeout)
+    var patience = waiting.patience(configuration.writeTimeout)
     while true {
       switch attempt {
       case .accepted(let count):
@@ -260,6 +260,13 @@ extension Connection.Waiting {
     switch self {
     case .asDescriptor: 0
     case .until: CInt(CZC_SEND_DONTWAIT)
+    }
+  }
+
+  fileprivate func patience(_ writeTimeout: Duration?) -> Patience {
+    switch self {
+    case .asDescriptor: Patience(writeTimeout)
+    case .until(let deadline): Patience(until: deadline)
     }
   }
 }

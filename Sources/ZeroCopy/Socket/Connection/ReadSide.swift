@@ -76,6 +76,12 @@ struct Patience {
 
   init(_ timeout: Duration?) { self.timeout = timeout }
 
+  /// Where the whole wait has its own end.
+  init(until deadline: Deadline) {
+    timeout = nil
+    self.deadline = deadline
+  }
+
   /// Whether to try again after EINTR.
   var isLeft: Bool {
     mutating get {
