@@ -36,6 +36,7 @@ test: prepare
 	@Scripts/check-musl.sh
 	swift build --build-tests
 	@Scripts/test-lanes.sh
+	@Scripts/test-limits.sh
 	swift test --skip-build --disable-xctest $(PARALLEL)
 
 soak: prepare

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int cts_limit_locked_memory(uint64_t bytes) {
+int cts_limit_locked_memory(uint64_t bytes, uint64_t *before) {
   // The system calls, and not libcap: those are for one thread.
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
@@ -18,6 +18,7 @@ int cts_limit_locked_memory(uint64_t bytes) {
   if (syscall(SYS_capset, &header, data) < 0) return -errno;
   struct rlimit limit;
   if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0) return -errno;
+  if (before) *before = limit.rlim_cur;
   limit.rlim_cur = bytes;
   return setrlimit(RLIMIT_MEMLOCK, &limit) < 0 ? -errno : 0;
 }
@@ -26,6 +27,6 @@ int cts_limit_locked_memory(uint64_t bytes) {
 
 #include <errno.h>
 
-int cts_limit_locked_memory(uint64_t bytes) { return (void)bytes, -ENOSYS; }
+int cts_limit_locked_memory(uint64_t bytes, uint64_t *before) { return (void)bytes, (void)before, -ENOSYS; }
 
 #endif

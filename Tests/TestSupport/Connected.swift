@@ -1,6 +1,12 @@
 import CZeroCopy
 import ZeroCopy
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// The kinds of connection that a stream test runs over.
 public enum Family: String, Sendable, CaseIterable {
   case ipv4, ipv6, unix
@@ -125,6 +131,33 @@ extension ZeroCopySocket {
       guard error.code == .wouldBlock else { throw error }
     }
     return accepted
+  }
+}
+
+extension Connected {
+  /// Sends until a peer that reads nothing has no room, and then makes some at this end, much as root: what is
+  /// sent from now on stays in flight until the peer reads. The descriptor is left non-blocking.
+  /// - Returns: The bytes that wait for the peer.
+  public mutating func stall() throws -> [UInt8] {
+    client.setOption(SOL_SOCKET, SO_SNDBUF, 64 << 10)
+    client.setBlocking(false)
+    let block = pinnedBytes(64 << 10)
+    var accepted = 0
+    var room = pollfd(fd: client.fileDescriptor.rawValue, events: Int16(POLLOUT), revents: 0)
+    repeat {
+      do throws(ZeroCopyError) {
+        while true {
+          let rest = UnsafeRawBufferPointer(rebasing: block[(accepted % block.count)...])
+          accepted += try client.writev(rest, mode: .copy)
+        }
+      } catch {
+        guard error.code == .wouldBlock else { throw error }
+      }
+      // An acknowledgement may be late by 40 ms.
+    } while poll(&room, 1, 100) > 0
+    client.setOption(SOL_SOCKET, SO_SNDBUF, 200 << 10)
+    client.setOption(SOL_SOCKET, Option.sendBufferForce, 64 << 20)
+    return (0..<(accepted / block.count)).flatMap { _ in block } + block[..<(accepted % block.count)]
   }
 }
 

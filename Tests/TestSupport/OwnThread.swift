@@ -49,17 +49,30 @@ public struct SystemFailure: Error {
 /// Whether a test may change what only root may.
 public var isRoot: Bool { geteuid() == 0 }
 
+/// Whether it is root of the whole system, and not of a user namespace.
+public var isRootOfAll: Bool { isRoot && czc_locked_memory_unlimited() == 1 }
+
+/// Whether a test may make a network of its own.
+public var mayMakeNetworks: Bool { isRoot }
+
 /// Whether a test may have tens of MiB in flight: for an ordinary user locked memory is limited, over all
 /// tests together.
 public var mayLockFreely: Bool {
   czc_locked_memory_unlimited() == 1 || czc_locked_memory_limit() >= 256 << 20
 }
 
-/// Takes CAP_IPC_LOCK from the calling thread, and lets the process lock so many bytes: other threads of root
-/// keep the capability, and with it no limit.
-public func limitLockedMemory(to bytes: UInt64) throws {
-  let result = cts_limit_locked_memory(bytes)
-  if result != 0 { throw SystemFailure(call: "limit of locked memory", errno: -result) }
+/// Runs a body on a thread of its own that may lock so many bytes, whoever runs the tests.
+///
+/// The limit is the process's, and stays until the body has ended: other threads of root keep CAP_IPC_LOCK,
+/// and with it no limit; for anybody else the tests run one after the other.
+public func lockingAtMost(_ bytes: UInt64, _ body: @escaping @Sendable () throws -> Void) throws {
+  try onOwnThread {
+    var before: UInt64 = 0
+    let result = cts_limit_locked_memory(bytes, &before)
+    if result != 0 { throw SystemFailure(call: "limit of locked memory", errno: -result) }
+    defer { _ = cts_limit_locked_memory(before, nil) }
+    try body()
+  }
 }
 
 /// Moves the calling thread into a network of its own, and sets that up by a script for /bin/sh.

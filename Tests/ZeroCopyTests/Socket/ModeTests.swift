@@ -1,4 +1,3 @@
-import Glibc
 import TestSupport
 import Testing
 import ZeroCopy
@@ -57,40 +56,5 @@ struct ModeTests {
     try pair.client.writeAndFlush([1].span, timeout: .seconds(10))
     #expect(pair.client.statistics.zeroCopySends == (mode == .zeroCopy ? 5 : 0))
     #expect(try pair.server.read(count: 4001).count == 4001)
-  }
-
-  @Test(
-    "Notification memory that is used up is told as such, and automatic mode copies (rule 17)",
-    .enabled(if: isRoot, "needs root, for a send buffer of any size"))
-  func notificationMemory() throws {
-    var pair = try Connected()
-    // A peer that takes nothing, and room for more: what is sent now stays in flight.
-    let before = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .copy)
-    pair.client.setOption(SOL_SOCKET, Option.sendBufferForce, 64 << 20)
-    // Copied bytes between the sends keep them from merging into one notification.
-    let byte = UnsafeRawBufferPointer(pinnedBytes(1))
-    var sent = 0
-    var failure: ZeroCopyError?
-    while failure == nil, sent < 100_000 {
-      failure = error { () throws(ZeroCopyError) in
-        try pair.client.writeAll(byte, mode: .zeroCopy)
-        sent += 1
-        try pair.client.writeAll(byte, mode: .copy)
-        sent += 1
-      }
-    }
-    #expect(failure?.code == .notificationMemoryLimit)
-    #expect(failure?.errno == .noBufferSpace)
-    #expect(failure?.isSocketUsable == true)
-    #expect(failure?.description.contains("optmem_max") == true)
-    let large = UnsafeRawBufferPointer(pinnedBytes(300_000))
-    try pair.client.writeAll(large, mode: .automatic)
-    #expect(pair.client.statistics.fallbacks == 1)
-    // It is not tried again with each send.
-    try pair.client.writeAll(large, mode: .automatic)
-    #expect(pair.client.statistics.fallbacks == 2)
-    let total = before + sent + 2 * large.count
-    #expect(try pair.server.read(count: total).count == total)
-    #expect(try pair.client.flush(timeout: .seconds(10)).completed == pair.client.statistics.zeroCopySends)
   }
 }
