@@ -166,13 +166,3 @@ public struct WrongDatagram: Error {
   let byteCount: Int
   let expected: Int
 }
-
-/// Memory that stays at its place until the process ends: for sends whose end a test does not see.
-public func pinnedBytes(_ count: Int, seed: UInt64 = 1) -> UnsafeMutableRawBufferPointer {
-  let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, count), alignment: 4096)
-  var generator = SeededGenerator(seed: seed)
-  for offset in stride(from: 0, to: count - 7, by: 8) {
-    memory.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
-  }
-  return UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
-}

@@ -2,6 +2,7 @@
 #ifndef CTESTSUPPORT_H
 #define CTESTSUPPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "Faults.h"
@@ -9,5 +10,8 @@
 // Takes CAP_IPC_LOCK from the calling thread, and lets the process lock so many bytes: other threads of
 // root keep the capability, and with it no limit. What it was before is written where that is asked for.
 int cts_limit_locked_memory(uint64_t bytes, uint64_t *before);
+
+// Whether a sanitizer was built in, which keeps memory back that was freed.
+bool cts_is_sanitized(void);
 
 #endif

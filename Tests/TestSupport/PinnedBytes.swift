@@ -1,0 +1,17 @@
+import Synchronization
+
+/// Where the memory of `pinnedBytes` begins. Reachable, so that a leak checker passes over it and what it
+/// reports is a leak.
+private let pinned = Mutex<[UInt]>([])
+
+/// Memory that stays at its place until the process ends: for sends whose end a test does not see.
+public func pinnedBytes(_ count: Int, seed: UInt64 = 1) -> UnsafeMutableRawBufferPointer {
+  let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, count), alignment: 4096)
+  let start = UInt(bitPattern: memory.baseAddress)
+  pinned.withLock { $0.append(start) }
+  var generator = SeededGenerator(seed: seed)
+  for offset in stride(from: 0, to: count - 7, by: 8) {
+    memory.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
+  }
+  return UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
+}
