@@ -2,18 +2,21 @@
 # runs every test. Each finds out what is missing first.
 
 SHELL := /bin/bash
-SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples
+SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples Fuzz
 # An ordinary user's tests share one small limit of locked memory: one after the other, they keep below it.
 PARALLEL := $(if $(filter 0,$(shell id -u)),,--no-parallel)
 EXAMPLES := FirstSteps InAClass InATask
 
-.PHONY: run test soak mutants lint format bars clean prepare help
+.PHONY: run test soak sanitize fuzz coverage mutants lint format bars clean prepare help
 
 help:
 	@echo 'make run [FILE=path]  send a file (or generated data) over loopback, by copying and by zero copy'
 	@echo 'make test             build and run the examples, check the C target against musl, run all tests'
 	@echo 'make soak             random sends for minutes, every byte checked (SECONDS_IN_ALL=300 SEED=1)'
 	@echo 'make mutants          plant known faults and see that the tests notice each'
+	@echo 'make sanitize         run all tests under the address, leak and thread sanitizers'
+	@echo 'make fuzz             fuzz the control-buffer parser and the ledger (FUZZ_SECONDS=60 each)'
+	@echo 'make coverage         run all tests, and say which lines of the library none has reached'
 	@echo 'make lint             check the format of all Swift files'
 	@echo 'make format           mend it'
 	@echo 'make bars             measure what a send costs, beside a plain C loop (strace, valgrind)'
@@ -45,6 +48,15 @@ soak: prepare
 
 mutants: prepare
 	@Scripts/mutants.sh
+
+sanitize: prepare
+	Scripts/sanitize.sh
+
+fuzz: prepare
+	Scripts/fuzz.sh
+
+coverage: prepare
+	Scripts/coverage.sh
 
 lint: prepare
 	swift format lint --strict --recursive $(SWIFT_FILES)
