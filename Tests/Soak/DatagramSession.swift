@@ -31,6 +31,7 @@ struct DatagramSession {
     if plan.timestamps != 0 { socket.setOption(SOL_SOCKET, Option.timestamping, plan.timestamps) }
     if plan.isNonblocking { socket.setBlocking(false) }
     if plan.failsDatagrams { socket.setOption(CInt(IPPROTO_IP), IP_RECVERR, 1) }
+    try plan.faults?.begin(on: socket, plan)
     var tally = try send(through: &socket)
     isDone.raise()
     tally.bytesChecked = try receiving.value()

@@ -62,6 +62,7 @@ struct Session {
     }
     if plan.timestamps != 0 { socket.setOption(SOL_SOCKET, Option.timestamping, plan.timestamps) }
     if plan.isNonblocking { socket.setBlocking(false) }
+    try plan.faults?.begin(on: socket, plan)
     return socket
   }
 }
