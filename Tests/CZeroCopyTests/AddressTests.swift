@@ -178,6 +178,24 @@
       return bindSocket(socket.number, &address) == 0
     }
 
+    @Test("A link-local address is told with its interface", .enabled(if: Loopback.available.contains(.tcp6)))
+    func linkLocal() throws {
+      var link = resolve("fe80::1%1", port: 0)
+      try #require(link.result == 1)
+      let socket = try Descriptor(czc_open(&link.addresses[0]))
+      // IPV6_FREEBIND: the machine need not have the address.
+      try setOption(socket.number, level: Int32(IPPROTO_IPV6), name: 78, 1)
+      try #require(bindSocket(socket.number, &link.addresses[0]) == 0)
+      #expect(try localText(socket.number).hasPrefix("[fe80::1%1]:"))
+    }
+
+    @Test("What is no address of a peer has no text")
+    func netlink() throws {
+      let netlink = try Descriptor(socket(AF_NETLINK, Int32(SOCK_RAW.rawValue), 0))
+      var text = [CChar](repeating: 0, count: Int(CZC_ADDRESS_TEXT))
+      #expect(czc_local_address_text(netlink.number, &text, text.count) == -EAFNOSUPPORT)
+    }
+
     @Test("An address of no known family opens no socket")
     func unknownFamily() {
       var address = czc_address()
