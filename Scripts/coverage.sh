@@ -43,9 +43,18 @@ awk -v root="$PWD/" '
     from = 0
   }
   BEGIN { printf "%-62s %6s %6s %8s\n", "file", "lines", "missed", "covered" }
-  /^SF:/ { file = substr($0, 4); sub(root, "", file); lines = hit = 0 }
+  /^SF:/ {
+    file = substr($0, 4)
+    delete text
+    for (n = 1; (getline line < file) > 0; n++) text[n] = line
+    close(file)
+    sub(root, "", file)
+    lines = hit = 0
+  }
   /^DA:/ {
     split(substr($0, 4), part, ",")
+    # Nothing happens in a line that is only a brace, or the preprocessor has for itself.
+    if (text[part[1]] ~ /^[ \t]*([})\]]*|#.*)[ \t]*$/) next
     lines++
     if (part[2] > 0) { hit++; flush_range() }
     else { if (!from) from = part[1]; to = part[1] }
