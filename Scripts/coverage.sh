@@ -10,10 +10,10 @@ profiles=$PWD/$place/profiles
 # The toolchain's own: another version's profiles cannot be read.
 toolchain=$(dirname "$(readlink -f "$(command -v swift)")")
 tool() { if [[ -x $toolchain/$1 ]]; then echo "$toolchain/$1"; else command -v "$1"; fi; }
-profdata=$(tool llvm-profdata) && cov=$(tool llvm-cov) || {
+if ! { profdata=$(tool llvm-profdata) && cov=$(tool llvm-cov); }; then
   echo 'coverage: there are no llvm-cov and llvm-profdata beside swift; install the whole toolchain' >&2
   exit 1
-}
+fi
 order=()
 if ((EUID != 0)); then order=(--no-parallel); fi
 

@@ -42,7 +42,7 @@ build_control_buffer() {
 build_ledger() {
   # SwiftPM would put a main of its own beside libFuzzer's. It builds what the ledger depends on; the ledger,
   # its model and the target are compiled here.
-  local flags=(-O -gline-tables-only -parse-as-library -swift-version 6 -package-name ZeroCopy -sanitize=fuzzer,address)
+  local flags=(-O -gline-tables-only -parse-as-library -swift-version 6 -package-name ZeroCopy "-sanitize=fuzzer,address")
   swift build -c release --sanitize=address --scratch-path "$place/build" --target DequeModule
   local built
   built=$(swift build -c release --sanitize=address --scratch-path "$place/build" --show-bin-path)
