@@ -1,17 +1,32 @@
 import Dispatch
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// Work on a thread of its own, whose result is waited for: for calls that block.
 public final class Background<Value: Sendable>: Sendable {
   private let result = Mutex<Result<Value, any Error>?>(nil)
   private let group = DispatchGroup()
 
   public init(_ work: sending @escaping () throws -> Value) {
-    // A queue each: the shared ones run out of threads when many calls block.
     nonisolated(unsafe) let work = work
-    DispatchQueue(label: "background").async(group: group) { [self] in
+    group.enter()
+    // Not one of a pool: a thread inherits the capabilities, the user and the network of the one that starts
+    // it, which a test may have changed, and a pool's would hand them on to other tests.
+    let run: @Sendable () -> Void = { [self] in
       let outcome = Result { try work() }
       result.withLock { $0 = outcome }
+      group.leave()
+    }
+    do {
+      pthread_detach(try startThread(run))
+    } catch {
+      result.withLock { $0 = .failure(error) }
+      group.leave()
     }
   }
 

@@ -108,6 +108,17 @@ extension ZeroCopySocket {
     }
   }
 
+  /// As `expectDatagram`, on a non-blocking descriptor.
+  /// - Returns: Whether there was one.
+  public mutating func expectDatagramIfAny(_ expected: UnsafeRawBufferPointer) throws -> Bool {
+    do {
+      try expectDatagram(expected)
+      return true
+    } catch let error as ZeroCopyError where error.code == .wouldBlock {
+      return false
+    }
+  }
+
   /// Reads until the end of the stream.
   public mutating func readToEnd() throws -> [UInt8] {
     var all: [UInt8] = []

@@ -12,27 +12,36 @@ import Synchronization
 /// Runs a body on a thread that ends with it: one whose capabilities or network may be changed, because
 /// Linux keeps both for each thread.
 public func onOwnThread(_ body: @escaping @Sendable () throws -> Void) throws {
-  final class Work: Sendable {
-    let body: @Sendable () throws -> Void
-    let failure = Mutex<(any Error)?>(nil)
-
-    init(_ body: @escaping @Sendable () throws -> Void) { self.body = body }
-
-    func run() {
-      do { try body() } catch { failure.withLock { $0 = error } }
-    }
-  }
-  let work = Work(body)
-  var thread = pthread_t()
-  let start: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
-    Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue().run()
-    return nil
-  }
-  guard pthread_create(&thread, nil, start, Unmanaged.passRetained(work).toOpaque()) == 0 else {
-    throw SystemFailure(call: "pthread_create", errno: errno)
+  let failure = FirstError()
+  let thread = try startThread {
+    do { try body() } catch { failure.error.withLock { $0 = error } }
   }
   pthread_join(thread, nil)
-  if let failure = work.failure.withLock({ $0 }) { throw failure }
+  if let failure = failure.error.withLock({ $0 }) { throw failure }
+}
+
+private final class FirstError: Sendable {
+  let error = Mutex<(any Error)?>(nil)
+}
+
+/// A thread that ends with its body.
+func startThread(_ body: @escaping @Sendable () -> Void) throws -> pthread_t {
+  final class Work: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+  var thread = pthread_t()
+  let work = Unmanaged.passRetained(Work(body))
+  let start: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
+    Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue().body()
+    return nil
+  }
+  let result = pthread_create(&thread, nil, start, work.toOpaque())
+  guard result == 0 else {
+    work.release()
+    throw SystemFailure(call: "pthread_create", errno: result)
+  }
+  return thread
 }
 
 /// A system call of a test's own that failed.

@@ -45,14 +45,15 @@ struct NotificationFaultTests {
     #expect(statistics.settled == 0)
     #expect(statistics.unknownNotifications == 0)
     #expect(statistics.truncatedMessages == 0)
-    #expect(statistics.repeatedNotifications == counts.repeated)
+    // One that is joined with another after it was repeated may still say something new.
+    #expect(statistics.repeatedNotifications <= counts.repeated)
     #expect(statistics.foreignMessages == counts.foreign)
     switch fault {
     case .none, .beforeReturn: break
     case .shuffled: #expect(counts.outOfOrder > 0)
     case .merged: #expect(counts.merged > 0)
     case .split, .splitOverReads: #expect(counts.split > 0)
-    case .repeated: #expect(counts.repeated > 0)
+    case .repeated: #expect(counts.repeated > 0 && statistics.repeatedNotifications == counts.repeated)
     case .foreign: #expect(counts.foreign > 0)
     case .allAtOnce: #expect(counts.outOfOrder * counts.split * counts.repeated * counts.foreign > 0)
     }
@@ -76,7 +77,6 @@ struct NotificationFaultTests {
     let (statistics, counts) = try sendPattern(.ipv4, isSlow: true) { $0.unknown = 1 }
     #expect(counts.unknown > 0)
     #expect(statistics.unknownNotifications > 0)
-    #expect(statistics.settled > 0)
     #expect(statistics.completed == statistics.zeroCopySends)
     #expect(statistics.inFlight == 0)
   }

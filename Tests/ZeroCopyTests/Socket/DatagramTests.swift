@@ -13,7 +13,9 @@ struct Datagrams: ~Copyable {
     // A port that is free is one that the kernel has just given out.
     let first = try ZeroCopySocket.connect(to: "udp:\(host):9")
     let address = "udp:\(first.localAddress)"
-    let second = try ZeroCopySocket.connect(to: address)
+    // A datagram that is lost must not be waited for without an end.
+    let second = try ZeroCopySocket.connect(
+      to: address, configuration: Configuration(readTimeout: .seconds(20)))
     let descriptor = try Datagrams.reconnected(first, to: second.localAddress)
     self.client = try ZeroCopySocket(adopting: descriptor, configuration: client)
     self.server = second
