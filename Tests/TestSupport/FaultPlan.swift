@@ -172,11 +172,15 @@ extension FaultPlan {
     nextKernelID &+= 1
   }
 
-  private mutating func takeID() {
+  mutating func inject(first: UInt32, last: UInt32) {
     var message = template
-    message.first = nextID
-    message.last = nextID
+    message.first = first
+    message.last = last
     queue.append(message)
+  }
+
+  private mutating func takeID() {
+    inject(first: nextID, last: nextID)
     takenBefore.append(nextKernelID)
   }
 }

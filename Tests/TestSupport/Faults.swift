@@ -96,6 +96,11 @@ public final class Faults: Sendable {
     plan.withLock { $0.chances = chances }
   }
 
+  /// Puts a notification on the error queue that no send has caused.
+  public func inject(first: UInt32, last: UInt32) {
+    plan.withLock { $0.inject(first: first, last: last) }
+  }
+
   /// What becomes of notifications.
   public func notifications(_ change: (inout NotificationFaults) -> Void) {
     plan.withLock { change(&$0.notifications) }

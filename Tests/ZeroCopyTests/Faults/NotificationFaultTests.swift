@@ -114,6 +114,51 @@ struct NotificationFaultTests {
   }
 
   @Test(
+    "Ids that were never issued release nothing, wherever they lie",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK"),
+    arguments: [(5, 5), (0, 5), (4, 9), (.max, 0), (.max - 1, .max), (1 << 31, 1 << 31), (0, .max)]
+      as [(UInt32, UInt32)])
+  func neverIssued(_ first: UInt32, _ last: UInt32) throws {
+    var pair = try Connected()
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    var expected = try pair.stall()
+    let memory = pinnedBytes(1000)
+    for _ in 0..<5 {
+      #expect(try pair.client.writev(UnsafeRawBufferPointer(memory), mode: .zeroCopy) == 1000)
+      expected += memory
+    }
+    faults.inject(first: first, last: last)
+    #expect(try pair.client.reap() == 0)
+    #expect(pair.client.statistics.inFlight == 5)
+    #expect(pair.client.statistics.unknownNotifications == 1)
+    #expect(try pair.server.read(count: expected.count) == expected)
+    #expect(try pair.client.flush(timeout: .seconds(20)).completed == 5)
+    #expect(pair.client.statistics.settled == 5)
+  }
+
+  @Test(
+    "While the first send of an adopted descriptor is in flight, no other id is taken for its own (rule 6)")
+  func notItsOwn() throws {
+    var pair = try Connected()
+    var expected = try pair.stall()
+    let descriptor = try pair.client.relinquish()
+    let faults = try Faults(on: descriptor)
+    var adopted = try ZeroCopySocket(adopting: descriptor)
+    let memory = pinnedBytes(1000)
+    #expect(try adopted.writev(UnsafeRawBufferPointer(memory), mode: .zeroCopy) == 1000)
+    expected += memory
+    // Another owner's, who sends on a duplicate of the descriptor.
+    faults.inject(first: 7, last: 7)
+    #expect(try adopted.reap() == 0)
+    #expect(adopted.statistics.inFlight == 1)
+    #expect(try pair.server.read(count: expected.count) == expected)
+    #expect(try adopted.flush(timeout: .seconds(20)).completed == 1)
+    for _ in 0..<3 { try adopted.writeAll(UnsafeRawBufferPointer(memory), mode: .zeroCopy) }
+    #expect(try adopted.flush(timeout: .seconds(20)).completed == 3)
+    #expect(try pair.server.read(count: 3000) == Array(memory) + memory + memory)
+  }
+
+  @Test(
     "Ids that cross the end of 32 bits are as good as others (rule 1)",
     arguments: [UInt32.max - 20, .max - 1, .max, 0, 0x8000_0000 - 10],
     [Fault.none, .shuffled, .merged, .split])

@@ -35,8 +35,15 @@ extension Connection {
 
   private mutating func release(_ notification: czc_notification) -> Int {
     if isMistrusted { return 0 }
-    let meaning = ids.meaning(
-      first: notification.first, last: notification.last, outstanding: inFlight.outstanding)
+    // An unknown base is learnt from the first send, alone in flight (rule 6): where a block is still in use,
+    // this is another owner's id, and the memory would come back early (rule 31).
+    let isForeign =
+      !ids.isKnown && optionMemoryAtRest >= 0 && czc_option_memory(number) != optionMemoryAtRest
+    let meaning =
+      isForeign
+      ? .neverIssued
+      : ids.meaning(
+        first: notification.first, last: notification.last, outstanding: inFlight.outstanding)
     switch meaning {
     case .sends(let range):
       let (released, sends) = release(range)
