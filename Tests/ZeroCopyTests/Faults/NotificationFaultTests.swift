@@ -81,7 +81,9 @@ struct NotificationFaultTests {
     #expect(statistics.inFlight == 0)
   }
 
-  @Test("A lost or an unknown id brings nothing back while something is in flight", arguments: [true, false])
+  @Test(
+    "A lost or an unknown id brings nothing back while something is in flight",
+    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK, or more locked memory"), arguments: [true, false])
   func holdsEverything(_ isLost: Bool) throws {
     var pair = try Connected()
     let faults = try Faults(on: pair.client.fileDescriptor)
@@ -115,7 +117,6 @@ struct NotificationFaultTests {
 
   @Test(
     "Ids that were never issued release nothing, wherever they lie",
-    .enabled(if: mayLockFreely, "needs CAP_IPC_LOCK"),
     arguments: [(5, 5), (0, 5), (4, 9), (.max, 0), (.max - 1, .max), (1 << 31, 1 << 31), (0, .max)]
       as [(UInt32, UInt32)])
   func neverIssued(_ first: UInt32, _ last: UInt32) throws {

@@ -168,4 +168,23 @@ struct SendFaultTests {
     #expect(try pair.server.read(count: 2000) == Array(memory) + Array(memory))
     #expect(try pair.client.flush(timeout: .seconds(10)).completed == 2)
   }
+
+  @Test("A send that is cut, or fails, with its notification already queued, is counted once (rule 7)")
+  func reportedBeforeItReturns() throws {
+    var pair = try Connected()
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    faults.notifications { $0.beforeReturn = true }
+    let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
+    for round in 1...20 {
+      faults.nextSends([.short(100), .failure(.interrupted), .short(300), .failure(.ioError)])
+      let failure = error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: .zeroCopy) }
+      #expect(failure?.errno == .ioError)
+      #expect(failure?.bytesAccepted == 400)
+      #expect(faults.counts.reportedIDs == 2 * round)
+      #expect(try pair.server.read(count: 400) == Array(memory[..<400]))
+    }
+    #expect(try pair.client.flush(timeout: .seconds(10)).completed == 40)
+    #expect(pair.client.statistics.bytesInFlight == 0)
+    #expect(pair.client.statistics.settled == 0)
+  }
 }
