@@ -157,7 +157,8 @@ struct SendFaultTests {
   func drains() throws {
     var pair = try Connected()
     let faults = try Faults(on: pair.client.fileDescriptor)
-    // The first send's notification is on the queue when the second one fails.
+    // It must not wait; and the first send's notification is on the queue when the second one fails.
+    pair.client.setBlocking(false)
     faults.notifications { $0.beforeReturn = true }
     faults.nextSends([.none, .failure(.noBufferSpace)])
     let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
