@@ -1,3 +1,4 @@
+import CTestSupport
 import Synchronization
 
 /// Where the memory of `pinnedBytes` begins. Reachable, so that a leak checker passes over it and what it
@@ -9,9 +10,6 @@ public func pinnedBytes(_ count: Int, seed: UInt64 = 1) -> UnsafeMutableRawBuffe
   let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, count), alignment: 4096)
   let start = UInt(bitPattern: memory.baseAddress)
   pinned.withLock { $0.append(start) }
-  var generator = SeededGenerator(seed: seed)
-  for offset in stride(from: 0, to: count - 7, by: 8) {
-    memory.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
-  }
+  cts_fill_random(memory.baseAddress, count, seed)
   return UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
 }

@@ -70,20 +70,3 @@ func readToEnd(_ descriptor: CInt) throws -> [UInt8] {
     all += buffer[..<count]
   }
 }
-
-/// Bytes that no two places share.
-func randomBytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
-  var generator = SeededGenerator(seed: seed)
-  return [UInt8](unsafeUninitializedCapacity: count + 8) { buffer, size in
-    let raw = UnsafeMutableRawBufferPointer(buffer)
-    for offset in stride(from: 0, to: count, by: 8) {
-      raw.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
-    }
-    size = count
-  }
-}
-
-/// memcmp: a failed `==` of two arrays would print millions of numbers.
-func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-  left.count == right.count && memcmp(left, right, left.count) == 0
-}

@@ -1,8 +1,9 @@
-// What Swift cannot say of threads and namespaces, for tests. 0, or -errno.
+// What Swift cannot say, or says slowly in a debug build, for tests.
 #ifndef CTESTSUPPORT_H
 #define CTESTSUPPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "Faults.h"
@@ -14,5 +15,8 @@ int cts_limit_locked_memory(uint64_t bytes, uint64_t *before);
 
 // Whether a sanitizer was built in, which keeps memory back that was freed.
 bool cts_is_sanitized(void);
+
+// Writes random bytes: in Swift tens of MiB would take most of a test's time.
+void cts_fill_random(void *memory, size_t count, uint64_t seed);
 
 #endif

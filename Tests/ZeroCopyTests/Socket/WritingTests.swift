@@ -42,7 +42,7 @@ struct WritingTests {
     let reader = pair.serve { socket in try socket.read(count: 24 << 20) }
     try pair.client.writeAll(UnsafeRawBufferPointer(memory), mode: mode)
     try pair.client.flush(timeout: .seconds(20))
-    #expect(try reader.value() == Array(memory))
+    #expect(areEqual(try reader.value(), Array(memory)))
   }
 
   @Test("5,000 empty buffers are nothing, and take no id (rule 3)")
