@@ -7,15 +7,16 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples Fuzz
 PARALLEL := $(if $(filter 0,$(shell id -u)),,--no-parallel)
 EXAMPLES := FirstSteps InAClass InATask
 
-.PHONY: run test soak sanitize fuzz coverage mutants lint format bars clean prepare help
+.PHONY: run test test-kernels soak sanitize fuzz coverage mutants lint format bars clean prepare help
 
 help:
 	@echo 'make run [FILE=path]  send a file (or generated data) over loopback, by copying and by zero copy'
 	@echo 'make test             build and run the examples, check the C target against musl, run all tests'
-	@echo 'make soak             random sends for minutes, every byte checked (SECONDS_IN_ALL=300 SEED=1)'
-	@echo 'make mutants          plant known faults and see that the tests notice each'
+	@echo 'make test-kernels     run all tests on the kernels 6.1 and 6.12 too, in virtual machines'
 	@echo 'make sanitize         run all tests under the address, leak and thread sanitizers'
+	@echo 'make soak             random sends for minutes, every byte checked (SECONDS_IN_ALL=300 SEED=1)'
 	@echo 'make fuzz             fuzz the control-buffer parser and the ledger (FUZZ_SECONDS=60 each)'
+	@echo 'make mutants          plant known faults, and see that the tests notice each'
 	@echo 'make coverage         run all tests, and say which lines of the library none has reached'
 	@echo 'make lint             check the format of all Swift files'
 	@echo 'make format           mend it'
@@ -57,6 +58,9 @@ fuzz: prepare
 
 coverage: prepare
 	Scripts/coverage.sh
+test-kernels: prepare
+	swift build --build-tests
+	@Scripts/test-kernels.sh
 
 lint: prepare
 	swift format lint --strict --recursive $(SWIFT_FILES)
