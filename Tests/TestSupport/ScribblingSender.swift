@@ -8,25 +8,6 @@ import ZeroCopy
   import Musl
 #endif
 
-/// Bytes that both ends of a stream know by their place in it.
-public enum Pattern {
-  static let period = (1 << 20) - 3
-  /// The most bytes in one piece.
-  public static let maximum = 1 << 20
-
-  nonisolated(unsafe) static let bytes: UnsafeRawBufferPointer = {
-    let bytes = pinnedBytes(period + 3 + maximum)
-    UnsafeMutableRawBufferPointer(rebasing: bytes[period...])
-      .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<maximum]))
-    return UnsafeRawBufferPointer(bytes)
-  }()
-
-  /// The bytes of a stream from an offset on.
-  static func at(_ offset: Int, count: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: bytes[(offset % period)..<(offset % period + count)])
-  }
-}
-
 /// Sends a pattern from a few buffers, each of which is scribbled over as soon as the library calls it free:
 /// memory that is released early reaches the peer as something else.
 public struct ScribblingSender: ~Copyable {
@@ -59,7 +40,7 @@ public struct ScribblingSender: ~Copyable {
     _ byteCount: Int, pieces: Int = 1, mode: WriteMode, on socket: inout ZeroCopySocket
   ) throws {
     let memory = try freeSlot(&socket)
-    memory.copyMemory(from: Pattern.at(sent, count: byteCount))
+    Pattern().fill(UnsafeMutableRawBufferPointer(rebasing: memory[..<byteCount]), from: sent)
     var accepted = 0
     let deadline = czc_now() + 30_000_000_000
     while accepted < byteCount {
@@ -132,7 +113,7 @@ extension UnsafeRawBufferPointer {
 
 extension ZeroCopySocket {
   /// Reads the pattern to the end of the stream, with a pause for each 64 KiB where `isSlow`.
-  /// - Returns: How many bytes came, and the place of the first read that had a wrong one.
+  /// - Returns: How many bytes came, and the place of the first wrong one.
   public mutating func readPattern(isSlow: Bool = false) throws -> (byteCount: Int, wrongAt: Int?) {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
     defer { buffer.deallocate() }
@@ -141,8 +122,8 @@ extension ZeroCopySocket {
     while true {
       let count = try read(into: buffer)
       if count == 0 { return (byteCount, wrongAt) }
-      let isRight = czc_equal(buffer.baseAddress, Pattern.at(byteCount, count: count).baseAddress, count) == 1
-      if !isRight, wrongAt == nil { wrongAt = byteCount }
+      let received = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      if wrongAt == nil { wrongAt = Pattern().firstFault(in: received, at: byteCount).map { byteCount + $0 } }
       let before = byteCount
       byteCount += count
       if isSlow, byteCount >> 16 != before >> 16 { czc_pause(1_000_000) }

@@ -19,7 +19,7 @@ struct LaneTests {
         there is no lane 'sink' here: it needs the commands ip and tc (package iproute2)
 
         """)
-    #expect(noCommands.code == 69)
+    #expect(noCommands.code == 77)
     guard Self.hasCommands else { return }
     let noRoot = try Tool.run(["lane", "wire", "--user-namespace", "--", "true"])
     #expect(
@@ -27,7 +27,7 @@ struct LaneTests {
         there is no lane 'wire' here: the wire needs root of this machine; the sink does not
 
         """)
-    #expect(noRoot.code == 69)
+    #expect(noRoot.code == 77)
   }
 
   @Test(
@@ -39,7 +39,7 @@ struct LaneTests {
       through: ["unshare", "--user", "--map-root-user", "sh", "-ec", forbid, "sh"])
     #expect(outcome.errors.contains("there is no lane 'sink' here: user namespaces are not allowed"))
     #expect(outcome.errors.split(separator: "\n").count == 1)
-    #expect(outcome.code == 69)
+    #expect(outcome.code == 77)
   }
 
   @Test("Wrong usage is told before anything is made")

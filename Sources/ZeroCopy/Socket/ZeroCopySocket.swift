@@ -22,10 +22,6 @@ public import SystemPackage
 public struct ZeroCopySocket: ~Copyable, Sendable {
   var connection: Connection
 
-  init(_ connection: consuming Connection) {
-    self.connection = connection
-  }
-
   /// Connects to the first address that an endpoint resolves to and that answers.
   ///
   /// Each address has `Configuration.connectTimeout`. Resolving a name waits for the system's resolver,

@@ -12,7 +12,7 @@ struct LaneCommand: Command {
       wire  a cable to 10.77.0.2 and fd77::2 in a second network, whose card copies what it receives. \
       Needs root. The receiver: nsenter --net=$ZEROCOPY_LANE_PEER_NETWORK COMMAND.
 
-      Nothing has to be cleaned up: the lane ends with the command. Exit code 69: this machine has no \
+      Nothing has to be cleaned up: the lane ends with the command. Exit code 77: this machine has no \
       such lane.
       """)
 
@@ -43,7 +43,7 @@ struct LaneCommand: Command {
       try lane.enter(asNewUser: userNamespace)
     } catch let reason as Lane.Unavailable {
       note("there is no lane '\(kind.rawValue)' here: \(reason)")
-      throw ExitCode(69)
+      throw ExitCode(77)
     }
     throw Failure("cannot run '\(command[0])' (\(becomeCommand()))")
   }

@@ -1,31 +1,29 @@
-import Glibc
-import TestSupport
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
 
 /// The bytes of a stream: which of them belongs at an offset does not depend on how it was sent, and bytes
 /// that belong elsewhere differ.
-struct Pattern: Sendable {
+public struct Pattern: Sendable {
   // Prime, so that no buffer's size is a multiple.
   private static let period = 1_048_583
-  private nonisolated(unsafe) static let table: UnsafeRawPointer = {
-    let table = UnsafeMutableRawPointer.allocate(byteCount: period + 8, alignment: 4096)
-    var generator = SeededGenerator(seed: 1)
-    for offset in stride(from: 0, to: period, by: 8) {
-      table.storeBytes(of: generator.next(), toByteOffset: offset, as: UInt64.self)
-    }
-    return UnsafeRawPointer(table)
-  }()
+  private nonisolated(unsafe) static let table = UnsafeRawPointer(pinnedBytes(period).baseAddress!)
 
   /// What a stream's first byte is taken from.
-  let phase: Int
+  private let phase: Int
 
-  func fill(_ memory: UnsafeMutableRawBufferPointer, from offset: Int) {
+  public init(phase: Int = 0) { self.phase = phase }
+
+  public func fill(_ memory: UnsafeMutableRawBufferPointer, from offset: Int) {
     forEachRun(memory.count, from: offset) { position, count, expected in
       memcpy(memory.baseAddress! + position, expected, count)
     }
   }
 
   /// - Returns: Where in `memory` the first byte is that does not belong there.
-  func firstFault(in memory: UnsafeRawBufferPointer, at offset: Int) -> Int? {
+  public func firstFault(in memory: UnsafeRawBufferPointer, at offset: Int) -> Int? {
     var fault: Int?
     forEachRun(memory.count, from: offset) { position, count, expected in
       let actual = memory.baseAddress! + position
