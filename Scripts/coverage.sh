@@ -69,6 +69,7 @@ awk -v root="$PWD/" '
   END {
     printf "\nlines that were not executed:\n%s\n", missed
     printf "%d of %d lines of CZeroCopy and ZeroCopy: %.2f%%\n", reached, all, 100 * reached / all
+    if (reached < 0.95 * all) { print "coverage: less than 95%" > "/dev/stderr"; exit 1 }
   }' "$place/all.lcov"
 if ((failed)); then
   echo 'coverage: tests failed, see above' >&2

@@ -15,17 +15,12 @@ public final class Background<Value: Sendable>: Sendable {
   public init(_ work: sending @escaping () throws -> Value) {
     nonisolated(unsafe) let work = work
     group.enter()
-    // Not one of a pool: a thread inherits the capabilities, the user and the network of the one that starts
-    // it, which a test may have changed, and a pool's would hand them on to other tests.
-    let run: @Sendable () -> Void = { [self] in
+    // A task, because it inherits which test it belongs to. On a thread of its own and not one of a pool: a thread
+    // inherits the capabilities, the user and the network of the one that starts it, which a test may have
+    // changed, and a pool's would hand them on to other tests.
+    Task(executorPreference: OwnThread()) { [self] in
       let outcome = Result { try work() }
       result.withLock { $0 = outcome }
-      group.leave()
-    }
-    do {
-      pthread_detach(try startThread(run))
-    } catch {
-      result.withLock { $0 = .failure(error) }
       group.leave()
     }
   }

@@ -69,6 +69,8 @@ public struct FaultCounts: Sendable {
   public var zeroCopySends = 0
   /// Ids that the kernel has reported, each of them once.
   public var reportedIDs = 0
+  /// Of the kernel's notifications, those for several ids.
+  public var ranges = 0
   public var outOfOrder = 0
   public var merged = 0
   public var split = 0
@@ -195,6 +197,7 @@ extension FaultPlan {
     }
     if queue.isEmpty { heldSince = czc_now() }
     counts.reportedIDs += Int(original.last &- original.first) + 1
+    if original.first != original.last { counts.ranges += 1 }
     var rest = original
     // A range is cut where a failed send has taken an id between.
     for cut in takenBefore where cut &- rest.first &- 1 < rest.last &- rest.first {

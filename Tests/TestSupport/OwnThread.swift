@@ -10,18 +10,22 @@ import Synchronization
 #endif
 
 /// Runs a body on a thread that ends with it: one whose capabilities or network may be changed, because
-/// Linux keeps both for each thread.
+/// Linux keeps both for each thread. An expectation that fails there is the calling test's.
 public func onOwnThread(_ body: @escaping @Sendable () throws -> Void) throws {
-  let failure = FirstError()
-  let thread = try startThread {
-    do { try body() } catch { failure.error.withLock { $0 = error } }
-  }
-  pthread_join(thread, nil)
-  if let failure = failure.error.withLock({ $0 }) { throw failure }
+  try Background(body).value()
 }
 
-private final class FirstError: Sendable {
-  let error = Mutex<(any Error)?>(nil)
+/// Runs each job on a thread that the calling thread starts, and that ends with it.
+final class OwnThread: TaskExecutor {
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    let executor = asUnownedTaskExecutor()
+    do {
+      pthread_detach(try startThread { job.runSynchronously(on: executor) })
+    } catch {
+      fatalError("\(error)")
+    }
+  }
 }
 
 /// A thread that ends with its body.

@@ -55,13 +55,15 @@ extension Connection {
   private func kernelLimit(_ byteCount: Int, _ pinned: String) -> ZeroCopyError {
     let limits = SystemLimits.current
     let used = czc_option_memory(number)
-    // The largest block of the kernels known is 896 bytes; where the next does not fit, it is this.
-    if let limit = limits.optionMemory, used > 0, used + 1024 > limit {
+    // Before 6.8 only the system's first network shows the limit, and 20 KiB were usual. The largest block of
+    // the kernels known is 896 bytes; where the next does not fit, it is this.
+    if used > 0, used + 1024 > limits.optionMemory ?? 20_480 {
+      let limit = limits.optionMemory.map { "\($0) bytes" } ?? "not shown in this network namespace"
       return ZeroCopyError(
         .notificationMemoryLimit,
-        "the notification memory of this socket (net.core.optmem_max) is \(limit) bytes, \(used) are used,"
+        "the notification memory of this socket (net.core.optmem_max) is \(limit), \(used) bytes are used,"
           + " and \(pinned); flush, send more at a time, or raise it with"
-          + " 'sysctl -w net.core.optmem_max=\(4 * limit)'",
+          + " 'sysctl -w net.core.optmem_max=\(4 * (limits.optionMemory ?? used))'",
         errno: .noBufferSpace, isSocketUsable: true)
     }
     if let limit = limits.lockedMemory, !limits.isLockedMemoryLifted {
