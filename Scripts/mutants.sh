@@ -8,7 +8,8 @@ root=$PWD
 copy=$root/.build/mutants/tree
 report=$root/.build/mutants/report
 mkdir -p "$copy"
-# What git does not know, the build among it, stays as it is.
+# The build stays, files that have gone do not. A file keeps its time, and is not compiled again for this.
+rm -rf "$copy"/{Sources,Tests}
 git ls-files -z | tar --null --files-from=- --create --file=- | tar --extract --directory="$copy" --file=-
 cd "$copy"
 

@@ -73,6 +73,23 @@ struct NotificationFaultTests {
     #expect(statistics.inFlight == 0)
   }
 
+  @Test("Once nothing is in flight, reading the queue is enough to have back what lost ids held")
+  func truncatedAtRest() throws {
+    var pair = try Connected()
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    faults.notifications { $0.truncated = 1 }
+    let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
+    try pair.client.writeAll(memory, mode: .zeroCopy)
+    _ = try pair.server.read(count: 1000)
+    // The acknowledgement is in by the time that an answer is.
+    try pair.server.writeAll(memory, mode: .copy)
+    _ = try pair.client.read(count: 1000)
+    #expect(try pair.client.reap() == 1)
+    #expect(pair.client.statistics.truncatedMessages == 1)
+    #expect(pair.client.statistics.settled == 1)
+    #expect(pair.client.statistics.inFlight == 0)
+  }
+
   @Test("An id that was never issued is counted and not believed, and the socket finds its way back")
   func unknown() throws {
     let (statistics, counts) = try sendPattern(.ipv4, isSlow: true) { $0.unknown = 1 }
