@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # Sanitized code is slow, and what it finds does not need the longest histories.
 export ZEROCOPY_TEST_SCALE=${ZEROCOPY_TEST_SCALE:-0.25}
 # Any finding ends the process with a code of its own, which the test that started the command sees too.
-export ASAN_OPTIONS=detect_leaks=1 TSAN_OPTIONS=halt_on_error=1
+export ASAN_OPTIONS=detect_leaks=1 TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/Scripts/tsan-suppressions"
 # An ordinary user's tests share one small limit of locked memory: one after the other, they keep below it.
 order=()
 if ((EUID != 0)); then order=(--no-parallel); fi
