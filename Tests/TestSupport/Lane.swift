@@ -36,7 +36,7 @@ public enum Lane: String, Sendable {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// Only in that lane: `make test-lanes` enters each.
+  /// Only in that lane: `Scripts/test-lanes.sh` enters each.
   public static func lane(_ lane: Lane) -> Self {
     .enabled(if: Lane.here == lane, "needs the lane '\(lane.rawValue)': zerocopy lane \(lane.rawValue) -- …")
   }
