@@ -6,6 +6,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("InternalImportsByDefault"),
+  // For returning spans.
+  .enableExperimentalFeature("Lifetimes"),
 ]
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")

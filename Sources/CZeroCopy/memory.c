@@ -40,6 +40,14 @@ void *czc_map_memory(size_t length, int *error) {
 
 int czc_unmap(void *memory, size_t length) { return czc_result(munmap(memory, length)); }
 
+int64_t czc_read(int fd, void *memory, size_t capacity) {
+  ssize_t count;
+  do {
+    count = read(fd, memory, capacity);
+  } while (count < 0 && errno == EINTR);
+  return count < 0 ? -errno : count;
+}
+
 int czc_equal(const void *left, const void *right, size_t length) { return memcmp(left, right, length) == 0; }
 
 int czc_is_terminal(int fd) { return isatty(fd) == 1; }

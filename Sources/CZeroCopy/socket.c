@@ -2,6 +2,7 @@
 #include "common.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -198,6 +199,15 @@ static int set_timeout(int fd, int name, uint64_t nanoseconds) {
 
 int czc_set_send_timeout(int fd, uint64_t nanoseconds) { return set_timeout(fd, SO_SNDTIMEO, nanoseconds); }
 int czc_set_receive_timeout(int fd, uint64_t nanoseconds) { return set_timeout(fd, SO_RCVTIMEO, nanoseconds); }
+int czc_set_user_timeout(int fd, uint64_t nanoseconds) {
+#ifdef TCP_USER_TIMEOUT
+  uint64_t milliseconds = nanoseconds / 1000000u + (nanoseconds % 1000000u != 0);
+  return set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds > INT_MAX ? INT_MAX : (int)milliseconds);
+#else
+  return (void)fd, (void)nanoseconds, -ENOSYS;
+#endif
+}
+
 int czc_set_no_delay(int fd, bool on) { return set_int(fd, IPPROTO_TCP, TCP_NODELAY, on); }
 int czc_set_keep_alive(int fd, bool on) { return set_int(fd, SOL_SOCKET, SO_KEEPALIVE, on); }
 int czc_set_send_buffer(int fd, int bytes) { return set_int(fd, SOL_SOCKET, SO_SNDBUF, bytes); }

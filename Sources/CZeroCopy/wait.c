@@ -22,6 +22,7 @@ void czc_pause(uint64_t nanoseconds) {
 #ifdef __linux__
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 int czc_waiter_open(int fd) {
@@ -55,9 +56,38 @@ int czc_waiter_wait(int waiter, uint64_t nanoseconds) {
   return events;
 }
 
+int czc_bell_open(void) { return czc_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)); }
+
+void czc_bell_ring(int bell) {
+  uint64_t one = 1;
+  // Full means that very many rings are waiting to be heard.
+  ssize_t written = write(bell, &one, sizeof one);
+  (void)written;
+}
+
+int czc_waiter_wait_beside(int waiter, int bell, uint64_t nanoseconds) {
+  struct pollfd wanted[2] = {{.fd = waiter, .events = POLLIN}, {.fd = bell, .events = POLLIN}};
+  uint64_t milliseconds = nanoseconds / 1000000u + (nanoseconds % 1000000u != 0);
+  int count = poll(wanted, 2, milliseconds > 3600000u ? 3600000 : (int)milliseconds);
+  if (count <= 0) return czc_result(count);
+  uint64_t ring;
+  ssize_t taken = wanted[1].revents ? read(bell, &ring, sizeof ring) : 0;
+  (void)taken;
+  return wanted[0].revents ? czc_waiter_wait(waiter, 0) : 0;
+}
+
 #else
 
 #include <unistd.h>
+
+// Nobody rings: waits are short instead.
+int czc_bell_open(void) { return -ENOSYS; }
+void czc_bell_ring(int bell) { (void)bell; }
+
+int czc_waiter_wait_beside(int waiter, int bell, uint64_t nanoseconds) {
+  (void)bell;
+  return czc_waiter_wait(waiter, nanoseconds < 10000000u ? nanoseconds : 10000000u);
+}
 
 // Without zero copy the only thing to wait for is room to write, and a plain poll of the socket
 // itself does: the "waiter" is a duplicate of the descriptor.

@@ -97,6 +97,13 @@ void czc_pause(uint64_t nanoseconds);
 // -errno, -EINTR included.
 int czc_waiter_wait(int waiter, uint64_t nanoseconds);
 
+// eventfd(2): a bell that wakes who waits beside it. czc_bell_ring never waits.
+int czc_bell_open(void);
+void czc_bell_ring(int bell);
+// As czc_waiter_wait, and also until the bell rings; each ring wakes one. Answers 0 for a ring too.
+int czc_waiter_wait_beside(int waiter, int bell, uint64_t nanoseconds);
+
+
 // CLOCK_MONOTONIC, and the CPU time of this thread and of this process, in nanoseconds.
 uint64_t czc_now(void);
 uint64_t czc_thread_cpu(void);
@@ -162,6 +169,8 @@ int czc_prepare(int fd);
 // SO_SNDTIMEO and SO_RCVTIMEO; 0 is without end.
 int czc_set_send_timeout(int fd, uint64_t nanoseconds);
 int czc_set_receive_timeout(int fd, uint64_t nanoseconds);
+// TCP_USER_TIMEOUT, rounded up to milliseconds; -ENOSYS off Linux.
+int czc_set_user_timeout(int fd, uint64_t nanoseconds);
 int czc_set_no_delay(int fd, bool on);
 int czc_set_keep_alive(int fd, bool on);
 int czc_set_send_buffer(int fd, int bytes);
@@ -253,6 +262,40 @@ void *czc_map_file(int fd, size_t length, int *error);
 // the shared zero page, which would go out as zeros whatever is written later (rule 23).
 void *czc_map_memory(size_t length, int *error);
 int czc_unmap(void *memory, size_t length);
+
+// read(2), again after EINTR.
+int64_t czc_read(int fd, void *memory, size_t capacity);
+
+// How the pages of a pool are asked for.
+enum {
+  CZC_PAGES_STANDARD = 0,
+  // Transparent huge pages (MADV_HUGEPAGE).
+  CZC_PAGES_HUGE = 1,
+  // From those that the system has reserved (MAP_HUGETLB).
+  CZC_PAGES_RESERVED = 2,
+};
+
+// sysconf(_SC_PAGESIZE), and the size of a huge page.
+size_t czc_page_size(void);
+size_t czc_huge_page_size(void);
+
+// What a new mapping may take before the system has to swap or to kill, in bytes (MemAvailable), or -errno.
+int64_t czc_available_memory(void);
+
+// mmap(2): fresh memory, aligned to its kind of pages and each page present. NULL with the errno in *error;
+// length is a multiple of the page size.
+void *czc_map_pages(size_t length, int pages, int *error);
+
+// Whether all of it lies on transparent huge pages; tries to bring it there (MADV_COLLAPSE). Where the kernel
+// cannot say, whether it uses such pages at all.
+bool czc_is_huge(void *memory, size_t length);
+
+// mmap(2) with MAP_FIXED: fresh pages in the place of these, standard ones where there are no others. Who still
+// reads the old ones goes on reading them. Where it fails, the place must not be touched again.
+int czc_replace_pages(void *memory, size_t length, int pages);
+
+// mprotect(2): readable and writable, or neither.
+int czc_protect(void *memory, size_t length, bool accessible);
 
 // memcmp(3): 1 where the bytes are equal, 0 where not.
 int czc_equal(const void *left, const void *right, size_t length);

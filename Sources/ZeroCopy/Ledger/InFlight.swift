@@ -62,6 +62,17 @@ package struct InFlight<Kept: ~Copyable>: ~Copyable {
     outstanding.clamped(to: number..<max(number, next)).contains { isInFlight($0) }
   }
 
+  /// Whether something is kept for a send in flight that is so.
+  package func contains(_ isSo: (borrowing Kept) -> Bool) -> Bool {
+    for index in 0..<slots.count {
+      switch slots[index] {
+      case .some(let kept): if isSo(kept) { return true }
+      case .none: continue
+      }
+    }
+    return false
+  }
+
   /// Releases the sends of a range and hands what was kept for each to `body`, oldest first. Numbers
   /// that are not in flight are passed over, so that each is released exactly once.
   /// - Returns: How many were released.

@@ -30,6 +30,18 @@ public struct Configuration: Sendable {
   /// `.zeroCopy` waits, or throws `.inFlightLimit` on a non-blocking descriptor.
   public var maximumBytesInFlight: Int?
 
+  /// What the sockets of this process may have in flight together; `nil` for no bound of that kind.
+  public var budget: SendBudget?
+
+  /// `TCP_USER_TIMEOUT`: the longest that what was sent may stay unacknowledged before the kernel gives the
+  /// connection up, and with it the memory in flight (rule 29). TCP only; in milliseconds, rounded up.
+  public var acknowledgementTimeout: Duration?
+
+  /// The fewest bytes a second that the peer must acknowledge while a call waits for it. A call that has waited for
+  /// two seconds below that throws `.peerTooSlow`. It tells a peer that trickles from one that is alive, which no
+  /// time-out does.
+  public var leastRate: Int?
+
   /// What is not named is as a connection wants it that moves large memory: automatic mode, ten seconds to
   /// connect to an address, a minute for a peer that takes nothing, no delay for small writes.
   public init(
@@ -40,7 +52,10 @@ public struct Configuration: Sendable {
     noDelay: Bool? = true,
     keepAlive: Bool? = nil,
     sendBufferSize: Int? = nil,
-    maximumBytesInFlight: Int? = nil
+    maximumBytesInFlight: Int? = nil,
+    budget: SendBudget? = nil,
+    acknowledgementTimeout: Duration? = nil,
+    leastRate: Int? = nil
   ) {
     self.mode = mode
     self.connectTimeout = connectTimeout
@@ -50,5 +65,8 @@ public struct Configuration: Sendable {
     self.keepAlive = keepAlive
     self.sendBufferSize = sendBufferSize
     self.maximumBytesInFlight = maximumBytesInFlight
+    self.budget = budget
+    self.acknowledgementTimeout = acknowledgementTimeout
+    self.leastRate = leastRate
   }
 }

@@ -33,6 +33,12 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
   /// blocks showed that nothing was in flight any more.
   public internal(set) var settled = 0
 
+  /// Sends that were in flight when the socket ended, and whose pooled memory was given up to the kernel: their
+  /// buffers came back with fresh pages.
+  public internal(set) var quarantined = 0
+  /// Sends that were in flight when the socket ended, and whose owners are kept alive for ever.
+  public internal(set) var leaked = 0
+
   package init() {}
 
   /// The counts in words, on one line; those of rare events only where they are not 0.
@@ -46,6 +52,8 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
     if repeatedNotifications > 0 { text += ", repeated notifications \(repeatedNotifications)" }
     if unknownNotifications > 0 { text += ", unknown notifications \(unknownNotifications)" }
     if settled > 0 { text += ", settled \(settled)" }
+    if quarantined > 0 { text += ", quarantined \(quarantined)" }
+    if leaked > 0 { text += ", leaked \(leaked)" }
     return text
   }
 }

@@ -22,6 +22,8 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     public static let listenFailed = Code("listenFailed")
     /// The time was up. The socket stays usable, except after `writeAndFlush` has aborted it.
     public static let timedOut = Code("timedOut")
+    /// The peer takes fewer bytes a second than `Configuration.leastRate`. The socket stays usable.
+    public static let peerTooSlow = Code("peerTooSlow")
     /// A non-blocking descriptor is full or empty now. The socket stays usable.
     public static let wouldBlock = Code("wouldBlock")
     /// The socket was closed, aborted or relinquished before.
@@ -57,6 +59,10 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     public static let unsuitableDescriptor = Code("unsuitableDescriptor")
     /// Sends are in flight, and the call would lose track of them. Call `flush` first.
     public static let sendsInFlight = Code("sendsInFlight")
+    /// A size, a count or a limit that makes no sense. Nothing was made.
+    public static let invalidArgument = Code("invalidArgument")
+    /// There is not enough memory. Nothing was made.
+    public static let outOfMemory = Code("outOfMemory")
     /// Another system call failed; `errno` says how.
     public static let system = Code("system")
   }

@@ -10,6 +10,7 @@ extension ZeroCopySocket {
   public mutating func finishWriting() throws(ZeroCopyError) {
     try connection.checkOpen()
     guard !connection.fate.hasFinishedWriting else { return }
+    if connection.hasTail { try connection.sendTail(.asDescriptor) }
     // Before the call: a reader must not take what follows for the peer's doing.
     connection.fate.setFinishedWriting(true)
     let result = czc_shutdown(connection.number, CInt(CZC_SHUT_WRITE))

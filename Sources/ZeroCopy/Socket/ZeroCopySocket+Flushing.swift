@@ -45,12 +45,9 @@ extension ZeroCopySocket {
   package mutating func waitForRelease(before send: UInt64, timeout: Duration) throws(ZeroCopyError) {
     try connection.checkOpen()
     guard connection.inFlight.oldest < send else { return }
-    switch connection.awaitRelease(Deadline(after: timeout), { $0.oldest >= send }) {
-    case .done: return
-    case .timedOut:
-      throw .timedOut("waiting for memory", "the peer has not acknowledged; wait again, or abort")
-    case .shutDown: throw .shutDown
-    case .failed(let errno): throw connection.failure(errno, "waiting for memory")
+    let end = connection.awaitRelease(Deadline(after: timeout)) { $0.oldest >= send }
+    try connection.check(end, "waiting for memory") { _ in
+      .timedOut("waiting for memory", "the peer has not acknowledged; wait again, or abort")
     }
   }
 }

@@ -138,7 +138,7 @@ extension ZeroCopySocket {
     }
   }
 
-  private mutating func writeAll(
+  mutating func writeAll(
     _ buffers: Span<UnsafeRawBufferPointer>, _ mode: WriteMode, _ waiting: Connection.Waiting
   ) throws(ZeroCopyError) {
     var cursor = Cursor()
@@ -151,7 +151,7 @@ extension ZeroCopySocket {
     }
   }
 
-  private mutating func writeAll(
+  mutating func writeAll(
     _ buffer: UnsafeRawBufferPointer, _ mode: WriteMode, _ waiting: Connection.Waiting
   ) throws(ZeroCopyError) {
     var rest = unsafe buffer

@@ -216,6 +216,9 @@ extension Configuration {
     if let readTimeout { _ = czc_set_receive_timeout(number, max(1, readTimeout.wholeNanoseconds)) }
     if let noDelay, facts.is_tcp { _ = czc_set_no_delay(number, noDelay) }
     if let keepAlive, facts.is_tcp { _ = czc_set_keep_alive(number, keepAlive) }
+    if let acknowledgementTimeout, facts.is_tcp {
+      _ = czc_set_user_timeout(number, max(1, acknowledgementTimeout.wholeNanoseconds))
+    }
     if let sendBufferSize { _ = czc_set_send_buffer(number, CInt(clamping: sendBufferSize)) }
   }
 }

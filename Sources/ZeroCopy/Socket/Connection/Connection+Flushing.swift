@@ -4,18 +4,18 @@ internal import SystemPackage
 extension Connection {
   @discardableResult
   mutating func flush(_ deadline: Deadline) throws(ZeroCopyError) -> FlushResult {
+    if hasTail { try sendTail(.until(deadline)) }
     // Nothing was sent since the last flush: at once, without a system call.
     if inFlight.count == 0, tally.completed == 0 { return takeTally() }
     let end = awaitRelease(deadline) { $0.count == 0 }
     noteLoss()
     let flushed = takeTally()
-    switch end {
-    case .done: break
-    case .timedOut:
-      throw ZeroCopyError.timedOut("flushing", "the peer has not acknowledged; flush again, or abort")
-        .adding(flushed: flushed, isSocketUsable: fate.loss == nil)
-    case .shutDown: throw ZeroCopyError.shutDown.adding(flushed: flushed)
-    case .failed(let errno): throw failure(errno, "flushing").adding(flushed: flushed)
+    do throws(ZeroCopyError) {
+      try check(end, "flushing") { _ in
+        .timedOut("flushing", "the peer has not acknowledged; flush again, or abort")
+      }
+    } catch {
+      throw error.adding(flushed: flushed, isSocketUsable: error.isSocketUsable && fate.loss == nil)
     }
     // Confirmed is not delivered (rule 10): a loss that no call has told yet is told here.
     if let loss = takeUntoldLoss("flushing") { throw loss.adding(flushed: flushed) }

@@ -68,12 +68,15 @@ extension Connection {
   private mutating func release(_ range: Range<UInt64>) -> (released: Int, sends: Int) {
     var sends = 0
     var bytes = 0
+    var cost = 0
     let released = inFlight.release(range) { record in
       bytes += record.bytes
+      cost += record.cost
       if record.isSend { sends += 1 }
     }
     statistics.completed += sends
     statistics.bytesInFlight -= bytes
+    budgetedBytes -= cost
     tally.completed += sends
     return (released, sends)
   }

@@ -16,20 +16,36 @@ extension Connection {
     case asDescriptor
     /// Here, whatever the descriptor says.
     case until(Deadline)
+
+    /// Not at all.
+    static var atOnce: Waiting { .until(Deadline(after: .zero)) }
   }
 
   /// What one `sendmsg` came to.
-  private enum Attempt {
+  enum Attempt {
     case accepted(Int)
     /// - Parameter hasDrained: Reading the queue has released something since: it is worth a retry.
     case shortage(Shortage, hasDrained: Bool = false)
     case failed(Errno)
   }
 
-  /// Sends once, whole or in part.
+  /// Sends once, whole or in part, behind what is left of an earlier buffer.
   mutating func write(
     _ pieces: Pieces, mode: WriteMode, waiting: Waiting
   ) throws(ZeroCopyError) -> Int {
+    if hasTail { try sendTail(waiting) }
+    return unsafe try writeNow(pieces, mode: mode, waiting: waiting)
+  }
+
+  /// Sends once, whole or in part.
+  mutating func writeNow(
+    _ pieces: Pieces, mode: WriteMode, waiting: Waiting
+  ) throws(ZeroCopyError) -> Int {
+    var waiting = waiting
+    // In the kernel nobody would see how fast the peer is.
+    if case .asDescriptor = waiting, configuration.leastRate != nil, czc_is_nonblocking(number) == 0 {
+      waiting = .until(Deadline(after: configuration.writeTimeout))
+    }
     let zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
     let attempt = unsafe attempt(pieces, zeroCopy: zeroCopy, waiting)
     if case .accepted(let count) = attempt { return accepts(count) }
@@ -77,7 +93,8 @@ extension Connection {
     if inFlight.count > 0 || isMistrusted, let hindrance = unsafe hindrance(byteCount: pieces.byteCount) {
       return .shortage(hindrance)
     }
-    return unsafe attemptZeroCopy(pieces, waiting)
+    if let budget = configuration.budget { return unsafe attempt(pieces, within: budget, waiting) }
+    return unsafe attemptZeroCopy(pieces, waiting, nil)
   }
 
   private mutating func accepts(_ count: Int) -> Int {
@@ -119,7 +136,7 @@ extension Connection {
     guard inFlight.count > 0 else { return nil }
     if !ids.isKnown { return .unknownBase }
     if let limit = configuration.maximumBytesInFlight, statistics.bytesInFlight + byteCount > limit {
-      return .budget
+      return .ownLimit
     }
     return inFlight.outstanding.count > 65_536 + 8 * inFlight.count ? .straggler : nil
   }
@@ -136,10 +153,13 @@ extension Connection {
     return .failed(Errno(rawValue: CInt(-result)))
   }
 
-  private mutating func attemptZeroCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
+  mutating func attemptZeroCopy(
+    _ pieces: Pieces, _ waiting: Waiting, _ budget: consuming BudgetShare?
+  ) -> Attempt {
     if inFlight.count == 0 { noteRest() }
     // Before the call: the memory must be held, and the id known, when a notification is quick (rule 7).
-    let send = unsafe inFlight.reserve(SendRecord(bytes: pieces.byteCount))
+    let send = unsafe inFlight.reserve(
+      SendRecord(bytes: pieces.byteCount, keeping: lending.another(), budget: budget))
     let flags = waiting.flags | CInt(CZC_SEND_ZEROCOPY)
     let result = unsafe czc_send(number, pieces.start, pieces.count, flags)
     guard result >= 0 else { return refused(send, Errno(rawValue: CInt(-result))) }
@@ -183,7 +203,7 @@ extension Connection {
         return true
       }
     }
-    _ = inFlight.takeBack()
+    if let record = inFlight.takeBack() { budgetedBytes -= record.cost }
     return false
   }
 
@@ -214,13 +234,15 @@ extension Connection {
     }
     // With nothing in flight nothing will ever be released, and waiting waits for ever (rule 18).
     let inFlightNow = inFlight.count
-    guard inFlightNow > 0 else { throw shortageError(shortage, byteCount: byteCount) }
-    switch awaitRelease(deadline, { $0.count < inFlightNow }) {
-    case .done: return true
-    case .timedOut: throw shortageError(shortage, byteCount: byteCount)
-    case .shutDown: throw .shutDown
-    case .failed(let errno): throw failure(errno)
+    let end: WaitEnd
+    if case .sharedBudget(let cost) = shortage {
+      end = awaitBudget(cost, deadline)
+    } else {
+      guard inFlightNow > 0 else { throw shortageError(shortage, byteCount: byteCount) }
+      end = awaitRelease(deadline) { $0.count < inFlightNow }
     }
+    try check(end, "writing") { $0.shortageError(shortage, byteCount: byteCount) }
+    return true
   }
 
   /// The descriptor is full: waits for room, or throws.
@@ -231,12 +253,7 @@ extension Connection {
       // EAGAIN when SO_SNDTIMEO has passed.
       throw czc_is_nonblocking(number) == 1 ? .wouldBlock : timedOut()
     case .until(let deadline):
-      switch awaitRoom(deadline) {
-      case .done: return
-      case .timedOut: throw timedOut()
-      case .shutDown: throw .shutDown
-      case .failed(let errno): throw failure(errno)
-      }
+      try check(awaitRoom(deadline), "writing") { $0.timedOut() }
     }
   }
 

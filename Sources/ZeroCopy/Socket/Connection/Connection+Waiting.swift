@@ -8,8 +8,23 @@ extension Connection {
     case timedOut
     /// The socket was shut down from elsewhere, and what was waited for may never come.
     case shutDown
+    /// The peer acknowledges fewer bytes a second than `Configuration.leastRate`.
+    case tooSlow
     /// The wait itself failed.
     case failed(Errno)
+  }
+
+  /// Throws what a call has to throw whose wait has ended so.
+  mutating func check(
+    _ end: WaitEnd, _ doing: String, timedOut: (borrowing Connection) -> ZeroCopyError
+  ) throws(ZeroCopyError) {
+    switch end {
+    case .done: return
+    case .timedOut: throw timedOut(self)
+    case .shutDown: throw .shutDown
+    case .tooSlow: throw .tooSlow(doing, configuration.leastRate ?? 0)
+    case .failed(let errno): throw failure(errno, doing)
+    }
   }
 
   /// Longer waits are cut into these, to look whether ids were lost meanwhile.
@@ -40,6 +55,27 @@ extension Connection {
     return end ?? .done
   }
 
+  /// Reaps, in batches (rule 8), and waits until a pool has a buffer.
+  mutating func awaitBuffer(from pool: BufferPool, _ deadline: Deadline) throws(ZeroCopyError) -> SendBuffer {
+    reap(untilEmpty: false)
+    if let buffer = pool.take() { return buffer }
+    if let errno = openWaiter() { throw failure(errno, "waiting for a buffer") }
+    let bell = pool.returns.listen()
+    defer { pool.returns.leave() }
+    while true {
+      // It holds a buffer, too.
+      sendTailIfPossible()
+      reap(untilEmpty: true)
+      if isUncertain { settleIfAtRest() }
+      if let buffer = pool.take() { return buffer }
+      if takeShutDown() { throw .shutDown }
+      if deadline.hasPassed { throw .bufferTimedOut }
+      if let end = wait(deadline, writable: hasTail, bell: bell) {
+        try check(end, "waiting for a buffer") { _ in .bufferTimedOut }
+      }
+    }
+  }
+
   /// Opens what a wait needs, for callers who must not find out later that they cannot wait.
   mutating func openWaiter() -> Errno? {
     if waiter >= 0 { return nil }
@@ -50,21 +86,39 @@ extension Connection {
   }
 
   /// Waits once, for at most a slice.
+  /// - Parameter bell: What else ends the wait; -1 for nothing.
   /// - Returns: How the whole wait ended, or `nil`: look again.
-  private mutating func wait(_ deadline: Deadline, writable: Bool) -> WaitEnd? {
+  mutating func wait(_ deadline: Deadline, writable: Bool, bell: CInt = -1) -> WaitEnd? {
     if let errno = openWaiter() { return .failed(errno) }
     if writable != waiterWantsWritable {
       let result = czc_waiter_want_writable(waiter, number, writable)
       guard result == 0 else { return .failed(Errno(rawValue: -result)) }
       waiterWantsWritable = writable
     }
-    let events = czc_waiter_wait(waiter, deadline.remaining(atMost: Self.slice))
+    let slice = deadline.remaining(atMost: Self.slice)
+    let begin = configuration.leastRate == nil ? 0 : czc_now()
+    let events = bell < 0 ? czc_waiter_wait(waiter, slice) : czc_waiter_wait_beside(waiter, bell, slice)
     if events < 0 {
       let errno = Errno(rawValue: -events)
       return errno == .interrupted ? nil : .failed(errno)
     }
     if events == 0 { settleIfAtRest() }
     if events & CInt(CZC_EVENT_HANGUP) != 0 { noteHangUp() }
+    if let leastRate = configuration.leastRate, isTooSlow(leastRate, waited: czc_now() - begin) {
+      return .tooSlow
+    }
     return nil
+  }
+
+  private mutating func isTooSlow(_ leastRate: Int, waited: UInt64) -> Bool {
+    let left = max(0, czc_unacknowledged(number))
+    return rate.isTooSlow(
+      leastRate: leastRate, waited: waited, acknowledged: statistics.bytes - Int(left), hasMore: left > 0)
+  }
+}
+
+extension ZeroCopyError {
+  fileprivate static var bufferTimedOut: ZeroCopyError {
+    .timedOut("waiting for a buffer", "all of the pool are in use; wait again, or abort")
   }
 }

@@ -18,8 +18,16 @@ struct Connection: ~Copyable, Sendable {
   var ids: WireIDs
   var statistics = Statistics()
 
+  /// What the sends of the call under way keep.
+  var lending = Keeping.callersMemory
+
+  /// What is left of a buffer of which a part was accepted.
+  var tail: Tail?
+
   /// Confirmed since the last flush.
   var tally = FlushResult()
+  /// What the sends in flight count in the budget.
+  var budgetedBytes = 0
   /// Zero-copy sends since the error queue was last read.
   var sendsSinceReap = 0
   /// The option memory that the socket uses with nothing in flight (rule 31).
@@ -34,6 +42,9 @@ struct Connection: ~Copyable, Sendable {
   var messagesRead = 0
   /// How many sends `.automatic` copies before it tries again what a limit has refused.
   var copiesDue = 0
+
+  /// How fast the peer is while we wait for it.
+  var rate = RateWatch()
 
   /// The epoll descriptor, opened by the first wait; -1 before.
   var waiter: CInt = -1
@@ -75,9 +86,21 @@ struct Connection: ~Copyable, Sendable {
 
   /// What is kept for one send: how much it pins, and whether it counts as a send. A datagram that
   /// failed and took an id all the same (rule 2) does not.
-  struct SendRecord: Sendable {
+  struct SendRecord: ~Copyable, Sendable {
     var bytes: Int
     var isSend = true
+    let keeping: Keeping
+    let budget: BudgetShare?
+
+    /// What it counts in the budget.
+    var cost: Int {
+      switch budget {
+      case .some(let share): share.cost
+      case .none: 0
+      }
+    }
+
+    consuming func giveUp() -> Keeping.GivenUp { keeping.giveUp() }
   }
 
   struct ToldShutDowns: Equatable {
@@ -119,6 +142,24 @@ struct Connection: ~Copyable, Sendable {
     guard !isClosed else { return }
     endUse()
     descriptor.close()
+    tail = nil
+    giveUpRest()
+  }
+
+  /// After close() no notification ever comes, and the kernel goes on reading (rule 24): what we keep for sends
+  /// that were in flight then is never used again, and their pages are replaced (rule 26).
+  private mutating func giveUpRest() {
+    var quarantined = 0
+    var leaked = 0
+    inFlight.release(inFlight.outstanding) { record in
+      switch record.giveUp() {
+      case .callersMemory: break
+      case .quarantined: quarantined += 1
+      case .leaked: leaked += 1
+      }
+    }
+    statistics.quarantined += quarantined
+    statistics.leaked += leaked
   }
 
   /// Every call throws `.closed` from now on; what becomes of the descriptor is the caller's business.
@@ -128,12 +169,14 @@ struct Connection: ~Copyable, Sendable {
     waiter = -1
   }
 
-  /// The end of a socket that nobody closed. Memory in flight is not ours here, and the caller may reuse
-  /// it at any time: the connection is purged rather than left to send what comes after (rule 24).
+  /// The end of a socket that nobody closed. What is in flight is delivered still, where all of it is kept by
+  /// us. Memory that the caller may reuse at any time is not: the connection is purged rather than left to send
+  /// what comes after (rule 24).
   mutating func abandon() {
     guard !isClosed else { return }
+    sendTailIfPossible()
     if inFlight.count > 0 { reap(untilEmpty: true) }
-    if inFlight.count > 0 { purge() }
+    if inFlight.contains({ $0.keeping.isCallersMemory }) { purge() }
     tearDown()
   }
 

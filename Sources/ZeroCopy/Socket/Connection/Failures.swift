@@ -21,6 +21,13 @@ extension ZeroCopyError {
     ZeroCopyError(.timedOut, "time was up while \(doing); \(remedy)", isSocketUsable: true)
   }
 
+  static func tooSlow(_ doing: String, _ leastRate: Int) -> ZeroCopyError {
+    ZeroCopyError(
+      .peerTooSlow,
+      "the peer has acknowledged fewer than the \(leastRate) bytes a second of leastRate while \(doing); abort",
+      isSocketUsable: true)
+  }
+
   static func unavailable(_ reason: Availability.Reason) -> ZeroCopyError {
     ZeroCopyError(
       .zeroCopyUnavailable, "zero copy is unavailable: \(reason); use .automatic or .copy",

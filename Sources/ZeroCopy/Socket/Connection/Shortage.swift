@@ -4,7 +4,11 @@ internal import SystemPackage
 /// Why a zero-copy send cannot be made now.
 enum Shortage {
   /// Our own bound, `Configuration.maximumBytesInFlight`.
-  case budget
+  case ownLimit
+  /// This socket has all that one may have of the budget.
+  case budgetOfSocket
+  /// All sockets together have used up the budget, and so much is needed.
+  case sharedBudget(cost: Int)
   /// It is not known where the kernel's counter stands: the first send of an adopted socket is alone
   /// until its id has been reported, and so is the first after ids that could not be trusted (rule 6).
   case unknownBase
@@ -18,7 +22,7 @@ enum Shortage {
   /// Whether it is a bound of this package's. Such a one is over when what is in flight completes.
   var isOurs: Bool {
     switch self {
-    case .budget, .unknownBase, .straggler: true
+    case .ownLimit, .budgetOfSocket, .sharedBudget, .unknownBase, .straggler: true
     case .droppedDatagram, .kernelLimit: false
     }
   }
@@ -29,7 +33,16 @@ extension Connection {
   func shortageError(_ shortage: Shortage, byteCount: Int) -> ZeroCopyError {
     let pinned = "\(inFlight.count) sends of \(statistics.bytesInFlight) bytes are in flight on this socket"
     switch shortage {
-    case .budget:
+    case .budgetOfSocket:
+      let budget = configuration.budget
+      return inFlightLimit(
+        "\(pinned), and of its budget one socket may have \(budget?.maximumBytesPerSocket ?? 0) bytes in"
+          + " \(budget?.maximumSendsPerSocket ?? 0) sends; flush, or raise it")
+    case .sharedBudget(let cost):
+      return inFlightLimit(
+        "the budget of this process is used up (\(configuration.budget.map { "\($0)" } ?? "none")), and the send"
+          + " needs \(cost); flush, or raise it")
+    case .ownLimit:
       let limit = configuration.maximumBytesInFlight ?? 0
       return inFlightLimit("\(pinned), and maximumBytesInFlight is \(limit); flush, or raise it")
     case .unknownBase:

@@ -1,0 +1,144 @@
+// Memory that pools are made of.
+#include "common.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MAP_ANONYMOUS
+#define MAP_ANONYMOUS MAP_ANON
+#endif
+
+size_t czc_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+int czc_protect(void *memory, size_t length, bool accessible) {
+  return czc_result(mprotect(memory, length, accessible ? PROT_READ | PROT_WRITE : PROT_NONE));
+}
+
+#ifdef __linux__
+
+// Newer than some headers.
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+// The number that a file of the kernel's begins with; 0 where there is none.
+static size_t number_in(const char *path, const char *behind) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  char text[2048];
+  ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  if (count <= 0) return 0;
+  text[count] = 0;
+  const char *start = behind ? strstr(text, behind) : text;
+  return start ? strtoull(start + (behind ? strlen(behind) : 0), NULL, 10) : 0;
+}
+
+size_t czc_huge_page_size(void) {
+  size_t size = number_in("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", NULL);
+  return size ? size : 2u << 20;
+}
+
+int64_t czc_available_memory(void) {
+  size_t kilobytes = number_in("/proc/meminfo", "MemAvailable:");
+  return kilobytes ? (int64_t)kilobytes << 10 : -ENOSYS;
+}
+
+// Writes to each page: memory that was never written is the shared zero page, which would go out as zeros
+// whatever is written later (rule 23).
+static int populate(void *memory, size_t length) {
+  if (madvise(memory, length, MADV_POPULATE_WRITE) == 0) return 0;
+  if (errno != EINVAL) return -errno;
+  size_t page = czc_page_size();
+  for (size_t at = 0; at < length; at += page) ((volatile char *)memory)[at] = 0;
+  return 0;
+}
+
+static int flags_for(int pages) {
+  return MAP_PRIVATE | MAP_ANONYMOUS | (pages == CZC_PAGES_RESERVED ? MAP_HUGETLB : 0);
+}
+
+// Fresh pages of a kind at a place that is ours already.
+static int fresh_pages(void *memory, size_t length, int pages) {
+  int protection = PROT_READ | PROT_WRITE;
+  if (mmap(memory, length, protection, flags_for(pages) | MAP_FIXED, -1, 0) == MAP_FAILED) return -errno;
+  if (pages == CZC_PAGES_HUGE) madvise(memory, length, MADV_HUGEPAGE);
+  return 0;
+}
+
+void *czc_map_pages(size_t length, int pages, int *error) {
+  size_t alignment = pages == CZC_PAGES_STANDARD ? czc_page_size() : czc_huge_page_size();
+  // A place that begins at a huge page is found in a larger one, whose ends are given back.
+  char *place = mmap(NULL, length + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (place == MAP_FAILED) {
+    *error = errno;
+    return NULL;
+  }
+  size_t before = (alignment - (uintptr_t)place % alignment) % alignment;
+  char *memory = place + before;
+  if (before) munmap(place, before);
+  munmap(memory + length, alignment - before);
+  int result = fresh_pages(memory, length, pages);
+  if (result == 0) result = populate(memory, length);
+  if (result < 0) {
+    munmap(memory, length);
+    *error = -result;
+    return NULL;
+  }
+  return memory;
+}
+
+static bool uses_huge_pages(void) {
+  int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  char text[64] = {0};
+  ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  return count > 0 && strstr(text, "[never]") == NULL;
+}
+
+bool czc_is_huge(void *memory, size_t length) {
+  if (!uses_huge_pages()) return false;
+  if (madvise(memory, length, MADV_COLLAPSE) == 0) return true;
+  // Before 6.1 nobody can be asked.
+  return errno == EINVAL;
+}
+
+int czc_replace_pages(void *memory, size_t length, int pages) {
+  int result = fresh_pages(memory, length, pages);
+  if (result < 0 && pages == CZC_PAGES_RESERVED) result = fresh_pages(memory, length, CZC_PAGES_STANDARD);
+  // Pages that are not there yet come when they are written to.
+  if (result == 0) populate(memory, length);
+  return result;
+}
+
+#else
+
+size_t czc_huge_page_size(void) { return czc_page_size(); }
+
+int64_t czc_available_memory(void) { return -ENOSYS; }
+
+void *czc_map_pages(size_t length, int pages, int *error) {
+  (void)pages;
+  void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory != MAP_FAILED) return memory;
+  *error = errno;
+  return NULL;
+}
+
+bool czc_is_huge(void *memory, size_t length) { return (void)memory, (void)length, false; }
+
+int czc_replace_pages(void *memory, size_t length, int pages) {
+  (void)pages;
+  void *fresh =
+      mmap(memory, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  return fresh == MAP_FAILED ? -errno : 0;
+}
+
+#endif

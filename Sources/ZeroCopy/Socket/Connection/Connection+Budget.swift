@@ -1,0 +1,63 @@
+internal import CZeroCopy
+
+extension Connection {
+  /// Sends as much as this socket's share of a budget has room for.
+  @inline(never)
+  mutating func attempt(_ pieces: Pieces, within budget: SendBudget, _ waiting: Waiting) -> Attempt {
+    guard inFlight.count < budget.maximumSendsPerSocket else { return .shortage(.budgetOfSocket) }
+    if unsafe SendBudget.cost(ofSend: pieces.byteCount) > budget.maximumBytesPerSocket {
+      // A datagram cannot go in parts.
+      guard !isDatagram else { return .shortage(.budgetOfSocket) }
+      // Two such parts fit, so that one is on its way while the next is made.
+      let most = max(1, SendBudget.longestSend(costing: budget.maximumBytesPerSocket / 2))
+      return unsafe pieces.withPrefix(most) { unsafe attemptPart($0, within: budget, waiting) }
+    }
+    return unsafe attemptPart(pieces, within: budget, waiting)
+  }
+
+  private mutating func attemptPart(
+    _ pieces: Pieces, within budget: SendBudget, _ waiting: Waiting
+  ) -> Attempt {
+    let cost = unsafe SendBudget.cost(ofSend: pieces.byteCount)
+    guard budgetedBytes + cost <= budget.maximumBytesPerSocket else { return .shortage(.budgetOfSocket) }
+    guard let share = budget.share(cost) else { return .shortage(.sharedBudget(cost: cost)) }
+    budgetedBytes += cost
+    return unsafe attemptZeroCopy(pieces, waiting, share)
+  }
+
+  /// Waits until the budget has room, or something of ours was released.
+  mutating func awaitBudget(_ cost: Int, _ deadline: Deadline) -> WaitEnd {
+    guard let budget = configuration.budget else { return .done }
+    if let errno = openWaiter() { return .failed(errno) }
+    let bell = budget.returns.listen()
+    defer { budget.returns.leave() }
+    let inFlightNow = inFlight.count
+    while true {
+      reap(untilEmpty: true)
+      if inFlight.count < inFlightNow || budget.usedBytes <= budget.maximumBytes - cost { return .done }
+      if takeShutDown() { return .shutDown }
+      if deadline.hasPassed { return .timedOut }
+      if let end = wait(deadline, writable: false, bell: bell) { return end }
+    }
+  }
+}
+
+extension Pieces {
+  /// The first so many bytes, or fewer: what is no multiple of whole pieces is left out, but for the first one.
+  func withPrefix<Result>(_ most: Int, _ body: (Pieces) -> Result) -> Result {
+    guard let start = unsafe start else { return unsafe body(self) }
+    var whole: CInt = 0
+    var byteCount = 0
+    // Within the pieces, whose count is given.
+    while unsafe whole < count, unsafe byteCount + start[Int(whole)].length <= most {
+      unsafe byteCount += start[Int(whole)].length
+      whole += 1
+    }
+    if whole > 0 { return unsafe body(Pieces(start: start, count: whole, byteCount: byteCount)) }
+    var part = unsafe start[0]
+    unsafe part.length = most
+    return unsafe withUnsafePointer(to: &part) {
+      unsafe body(Pieces(start: $0, count: 1, byteCount: most))
+    }
+  }
+}

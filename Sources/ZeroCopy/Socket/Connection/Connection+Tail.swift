@@ -1,0 +1,89 @@
+internal import CZeroCopy
+internal import SystemPackage
+
+/// A buffer of which the socket has accepted a part. The rest goes before anything else is sent.
+struct Tail: ~Copyable, Sendable {
+  let buffer: SendBuffer
+  let mode: WriteMode
+  /// Bytes accepted.
+  var sent: Int
+}
+
+extension Connection {
+  var hasTail: Bool {
+    switch tail {
+    case .some: true
+    case .none: false
+    }
+  }
+
+  /// Sends as much of a buffer as the socket takes at once.
+  /// - Returns: The buffer, where it takes nothing.
+  mutating func trySend(_ buffer: consuming SendBuffer, _ mode: WriteMode) throws(ZeroCopyError)
+    -> SendBuffer?
+  {
+    do throws(ZeroCopyError) {
+      try sendTail(.atOnce)
+      let sent = try send(buffer, from: 0, mode, .atOnce)
+      if sent < buffer.count { tail = Tail(buffer: buffer, mode: mode, sent: sent) }
+      return nil
+    } catch {
+      guard isOverSoon(error) else { throw error }
+      return buffer
+    }
+  }
+
+  /// Sends what is left of a buffer that was accepted in part.
+  /// - Throws: What a write throws; the rest is kept then, unless the socket is not usable any more.
+  mutating func sendTail(_ waiting: Waiting) throws(ZeroCopyError) {
+    guard var rest = tail.take() else { return }
+    do throws(ZeroCopyError) {
+      while rest.sent < rest.buffer.count {
+        rest.sent += try send(rest.buffer, from: rest.sent, rest.mode, waiting)
+      }
+    } catch {
+      if error.isSocketUsable { tail = consume rest }
+      throw error
+    }
+  }
+
+  /// As `sendTail`, where it is no matter whether the rest goes now.
+  mutating func sendTailIfPossible() {
+    guard hasTail else { return }
+    do throws(ZeroCopyError) { try sendTail(.atOnce) } catch {}
+  }
+
+  /// One system call's worth of a buffer.
+  private mutating func send(
+    _ buffer: borrowing SendBuffer, from start: Int, _ mode: WriteMode, _ waiting: Waiting
+  ) throws(ZeroCopyError) -> Int {
+    // The call under way may keep something else.
+    var keeping = Keeping.slot(buffer.share.another())
+    swap(&lending, &keeping)
+    // Valid as long as `lending` owns the slot.
+    let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer.memory[start..<buffer.count])
+    var piece = unsafe czc_buffer(base: rest.baseAddress, length: rest.count)
+    let result: Result<Int, ZeroCopyError>
+    do throws(ZeroCopyError) {
+      result = .success(
+        try unsafe withUnsafePointer(to: &piece) { (pointer) throws(ZeroCopyError) -> Int in
+          try unsafe writeNow(
+            Pieces(start: pointer, count: 1, byteCount: rest.count), mode: mode, waiting: waiting)
+        })
+    } catch {
+      result = .failure(error)
+    }
+    swap(&lending, &keeping)
+    buffer.share.pool.noteInFlight(buffer.share.slot)
+    return try result.get()
+  }
+
+  /// Whether the same call may succeed when the peer has read, or what is in flight has completed.
+  private func isOverSoon(_ error: ZeroCopyError) -> Bool {
+    switch error.code {
+    case .wouldBlock, .timedOut, .inFlightLimit: true
+    case .lockedMemoryLimit, .notificationMemoryLimit: inFlight.count > 0
+    default: false
+    }
+  }
+}

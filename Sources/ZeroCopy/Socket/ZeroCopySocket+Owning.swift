@@ -1,0 +1,74 @@
+internal import CZeroCopy
+
+extension ZeroCopySocket {
+  /// Sends all of a buffer, and gives the buffer to the kernel: it returns to its pool once the kernel has let go
+  /// of every part of it, and cannot be touched before.
+  ///
+  /// Waits as `writeAll` does: on a blocking descriptor until all is accepted. The corresponding system call is
+  /// `sendmsg`, once for each part that the socket takes.
+  /// - Parameter mode: `nil` is the configuration's.
+  /// - Throws: What `writeAll` throws; `bytesAccepted` says how many bytes are sent or on their way. The buffer is
+  ///   gone then as well, and returns to its pool as soon as that is safe.
+  public mutating func send(_ buffer: consuming SendBuffer, mode: WriteMode? = nil) throws(ZeroCopyError) {
+    try connection.checkOpen()
+    let pool = buffer.share.pool
+    let slot = buffer.share.slot
+    // The slot's memory lives as long as an owner of it, and `lending` is one until this call ends.
+    let filled = unsafe UnsafeRawBufferPointer(rebasing: buffer.memory[..<buffer.count])
+    connection.lending = .slot(buffer.share)
+    defer {
+      pool.noteInFlight(slot)
+      connection.lending = .callersMemory
+    }
+    try unsafe writeAll(filled, mode ?? connection.configuration.mode, .asDescriptor)
+  }
+
+  /// Sends a buffer where the socket takes it now, and gives it back where it does not. Never waits, whatever the
+  /// descriptor says.
+  ///
+  /// Of a buffer that it takes in part the socket sends the rest before anything else: with the next write of any
+  /// kind, `flush`, `close`, or while it waits for a buffer. Wait for room (`EPOLLOUT`) before the next try:
+  /// ```swift
+  /// if let unsent = try socket.trySend(buffer) { pending = unsent }
+  /// ```
+  /// The corresponding system call is `sendmsg(MSG_DONTWAIT)`.
+  /// - Returns: The buffer where nothing of it was accepted; `nil` where the socket has it.
+  /// - Throws: What `send` throws, but for what is over soon: the buffer comes back then.
+  public mutating func trySend(
+    _ buffer: consuming SendBuffer, mode: WriteMode? = nil
+  ) throws(ZeroCopyError) -> SendBuffer? {
+    try connection.checkOpen()
+    return try connection.trySend(buffer, mode ?? connection.configuration.mode)
+  }
+
+  /// Sends memory that lives as long as an object, which is kept alive until the kernel has let go.
+  ///
+  /// Waits as `writeAll` does. Where the socket ends before the kernel has let go, the object is never released,
+  /// and `statistics.leaked` counts it.
+  /// - Parameters:
+  ///   - buffer: **Must not be changed before it is flushed**, by the object or anybody else: what is changed
+  ///     reaches the peer changed.
+  ///   - owner: What `buffer` belongs to. It may be released on any thread that uses this socket.
+  /// - Throws: What `writeAll` throws.
+  @unsafe public mutating func send(
+    _ buffer: UnsafeRawBufferPointer, keeping owner: any AnyObject & Sendable, mode: WriteMode? = nil
+  ) throws(ZeroCopyError) {
+    try connection.checkOpen()
+    connection.lending = .object(owner)
+    defer { connection.lending = .callersMemory }
+    try unsafe writeAll(buffer, mode ?? connection.configuration.mode, .asDescriptor)
+  }
+
+  /// Takes an empty buffer of a pool, and waits for one where none is free: for those of this socket to be released,
+  /// and for other sockets and threads to return theirs.
+  ///
+  /// - Parameter timeout: The longest to wait.
+  /// - Throws: `.timedOut`: all buffers are in use, wait again, or abort. `.shutDown`, `.closed`, `.system`.
+  public mutating func buffer(
+    from pool: BufferPool, timeout: Duration
+  ) throws(ZeroCopyError) -> SendBuffer {
+    try connection.checkOpen()
+    if let buffer = pool.take() { return buffer }
+    return try connection.awaitBuffer(from: pool, Deadline(after: timeout))
+  }
+}
