@@ -5,7 +5,7 @@ SHELL := /bin/bash
 SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples Fuzz
 # An ordinary user's tests share one small limit of locked memory: one after the other, they keep below it.
 PARALLEL := $(if $(filter 0,$(shell id -u)),,--no-parallel)
-EXAMPLES := FirstSteps InAClass InATask
+EXAMPLES := FirstSteps Pipeline InAClass InATask
 
 .PHONY: run test test-kernels soak sanitize fuzz coverage mutants lint format bars clean prepare help
 

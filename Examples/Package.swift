@@ -13,6 +13,7 @@ let package = Package(
     // A peer for the others to send to.
     .target(name: "Loopback", dependencies: [zeroCopy], swiftSettings: settings),
     .executableTarget(name: "FirstSteps", dependencies: ["Loopback", zeroCopy], swiftSettings: settings),
+    .executableTarget(name: "Pipeline", dependencies: ["Loopback", zeroCopy], swiftSettings: settings),
     .executableTarget(name: "InAClass", dependencies: ["Loopback", zeroCopy], swiftSettings: settings),
     .executableTarget(name: "InATask", dependencies: ["Loopback", zeroCopy], swiftSettings: settings),
   ],

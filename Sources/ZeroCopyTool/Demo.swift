@@ -4,7 +4,8 @@ import ZeroCopy
 
 struct Demo: Command {
   static let configuration = CommandConfiguration(
-    abstract: "Send a file to ourselves, by copying and by zero copy, compare every byte and the cost.",
+    abstract:
+      "Send a file to ourselves, by copying, by zero copy and from a pool; compare every byte and the cost.",
     discussion: "Over loopback: it shows that it works, and why the benefit only shows on a network.")
 
   @Argument(help: "The file to send. (default: generated data)")
@@ -26,29 +27,29 @@ struct Demo: Command {
   func execute() throws {
     let payload = try Payload(file: file, size: size ?? 256 << 20)
     var rows: [Row] = []
-    for mode in [Mode.copy, .zeroCopy] { rows.append(try measure(mode, payload)) }
+    for way in Way.allCases { rows.append(try measure(way, payload)) }
     let outcome = Outcome(source: payload.name, bytes: payload.size, rows: rows)
     try say(json ? try encoded(outcome) : outcome.text)
     if !outcome.isRight { throw ExitCode.failure }
   }
 
   /// Sends the payload once over a connection of its own.
-  private func measure(_ mode: Mode, _ payload: Payload) throws -> Row {
+  private func measure(_ way: Way, _ payload: Payload) throws -> Row {
     var listener = try ZeroCopyListener(binding: .tcp(host: "127.0.0.1", port: 0))
     let configuration = Configuration(writeTimeout: .seconds(30), readTimeout: .seconds(30))
     var socket = try ZeroCopySocket.connect(to: listener.localAddress, configuration: configuration)
     let peer = Handoff(try listener.accept(timeout: .seconds(10)))
     listener.close()
 
-    var row = Row(mode: mode)
-    guard mode == .copy || socket.availability.isAvailable else {
+    var row = Row(way: way)
+    guard way == .copy || socket.availability.isAvailable else {
       row.note = "zero copy is \(socket.availability)"
       return row
     }
     let receiver = DemoReceiver(peer, payload)
     let start = czc_now()
     let cpu = czc_thread_cpu()
-    row.note = payload.send(through: &socket, mode)
+    row.note = payload.send(through: &socket, way)
     row.cpuSeconds = Double(czc_thread_cpu() - cpu) / 1e9
     let received = receiver.wait()
     row.seconds = Double(czc_now() - start) / 1e9
@@ -61,6 +62,14 @@ struct Demo: Command {
     try? socket.close(timeout: .seconds(1))
     return row
   }
+}
+
+/// How the demo sends.
+enum Way: String, CaseIterable {
+  case copy
+  case zeroCopy = "zero-copy"
+  /// Zero copy from a pool on huge pages, which is filled first.
+  case pool
 }
 
 /// One way of sending, and what came of it.
@@ -76,7 +85,7 @@ struct Row: Encodable {
   /// What went wrong.
   var note: String?
 
-  init(mode: Mode) { self.mode = mode.rawValue }
+  init(way: Way) { mode = way.rawValue }
 
   var text: String {
     guard seconds > 0 else { return Row.line([mode, "-", "-", "-", "-", "-", "-", "-"]) }

@@ -47,15 +47,12 @@ final class Payload: Sendable {
 
   /// Sends all of it, ends the stream, and waits until the memory is free.
   /// - Returns: What went wrong; the connection is aborted then.
-  func send(through socket: inout ZeroCopySocket, _ mode: Mode) -> String? {
+  func send(through socket: inout ZeroCopySocket, _ way: Way) -> String? {
     do {
-      var sent = 0
-      while sent < size {
-        let end = min(sent + mode.chunkSize, size)
-        // Nobody writes to the mapping, and nothing is in flight when this returns.
-        try unsafe socket.writeAll(
-          UnsafeRawBufferPointer(rebasing: file.bytes[sent..<end]), mode: mode.writeMode)
-        sent = end
+      switch way {
+      case .copy: try sendMapping(through: &socket, .copy, piece: Mode.copy.chunkSize)
+      case .zeroCopy: try sendMapping(through: &socket, .zeroCopy, piece: Mode.zeroCopy.chunkSize)
+      case .pool: try sendBuffers(through: &socket)
       }
       try socket.finishWriting()
       try socket.flush(timeout: .seconds(30))
@@ -63,6 +60,32 @@ final class Payload: Sendable {
     } catch {
       socket.abort()
       return "\(error)"
+    }
+  }
+
+  private func sendMapping(
+    through socket: inout ZeroCopySocket, _ mode: WriteMode, piece: Int
+  ) throws(ZeroCopyError) {
+    var sent = 0
+    while sent < size {
+      let end = min(sent + piece, size)
+      // Nobody writes to the mapping, and nothing is in flight when `send` returns.
+      try unsafe socket.writeAll(UnsafeRawBufferPointer(rebasing: file.bytes[sent..<end]), mode: mode)
+      sent = end
+    }
+  }
+
+  /// By way of buffers that come back: as a program sends what it has just made.
+  private func sendBuffers(through socket: inout ZeroCopySocket) throws(ZeroCopyError) {
+    let pool = try BufferPool(bufferSize: Mode.zeroCopy.chunkSize, count: 16, pages: .huge)
+    var sent = 0
+    while sent < size {
+      var buffer = try socket.buffer(from: pool, timeout: .seconds(30))
+      let end = min(sent + buffer.capacity, size)
+      // Nobody writes to the mapping.
+      unsafe buffer.append(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: file.bytes[sent..<end])))
+      try socket.send(buffer, mode: .zeroCopy)
+      sent = end
     }
   }
 

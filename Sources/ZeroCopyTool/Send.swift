@@ -72,21 +72,24 @@ struct Send: Command {
   }
 
   private func send(_ input: FileDescriptor) throws {
-    var buffers = try BufferRotation(bufferSize: chunkSize, count: max(2, (16 << 20) / chunkSize))
+    // Memory is bounded, however long the input is: a buffer is filled again once the kernel has let go of it.
+    let pool = try BufferPool(bufferSize: chunkSize, count: max(2, (16 << 20) / chunkSize))
     var socket = try connect()
     let watch = Stopwatch()
     var progress = Progress(total: nil, isQuiet: json)
     var sent = 0
-    do {
+    do throws(ZeroCopyError) {
       while true {
-        let count = try buffers.sendNext(
-          from: input, through: &socket, mode: mode.writeMode, timeout: timeout)
+        var buffer = try socket.buffer(from: pool, timeout: timeout)
+        while buffer.freeCapacity > 0, try buffer.append(readingFrom: input) > 0 {}
+        let count = buffer.count
         if count == 0 { break }
+        try socket.send(buffer)
         sent += count
         progress.update(sent)
       }
       try finish(&socket)
-    } catch let error as ZeroCopyError {
+    } catch {
       progress.end()
       throw failure(error, sent, of: nil)
     }

@@ -17,12 +17,12 @@ struct DemoTests {
     var verdict: String
   }
 
-  @Test("Generated data arrives byte for byte in both modes, and the verdict says that loopback copies")
+  @Test("Generated data arrives byte for byte in each way, and the verdict says that loopback copies")
   func generated() throws {
     let outcome = try Tool.run(["demo", "--size", "3M"])
     #expect(outcome.code == 0)
     #expect(outcome.text.contains("3145728 bytes"))
-    #expect(outcome.text.split(separator: "\n").filter { $0.hasSuffix("all 3145728 equal") }.count == 2)
+    #expect(outcome.text.split(separator: "\n").filter { $0.hasSuffix("all 3145728 equal") }.count == 3)
     #expect(outcome.text.contains("copied them all"))
     #expect(outcome.text.contains("on loopback"))
     #expect(outcome.text.contains("zerocopy receive"))
@@ -36,18 +36,18 @@ struct DemoTests {
       let outcome = try Tool.run(["demo", name])
       #expect(outcome.code == 0)
       #expect(outcome.text.contains(name))
-      #expect(outcome.text.split(separator: "\n").filter { $0.hasSuffix("all \(size) equal") }.count == 2)
+      #expect(outcome.text.split(separator: "\n").filter { $0.hasSuffix("all \(size) equal") }.count == 3)
     }
   }
 
-  @Test("As JSON it has the figures of both modes")
+  @Test("As JSON it has the figures of each way")
   func json() throws {
     let outcome = try Tool.run(["demo", "--size", "2M", "--json"])
     #expect(outcome.code == 0)
     #expect(outcome.text.split(separator: "\n").count == 1)
     let demonstration = try decoded(Demonstration.self, outcome.output)
     #expect(demonstration.bytes == 2 << 20)
-    #expect(demonstration.rows.map(\.mode) == ["copy", "zero-copy"])
+    #expect(demonstration.rows.map(\.mode) == ["copy", "zero-copy", "pool"])
     #expect(demonstration.rows.allSatisfy { $0.isEqual && $0.comparedBytes == 2 << 20 && $0.sends > 0 })
     #expect(demonstration.rows.first?.completed == 0)
     #expect(demonstration.rows.last.map { $0.completed == $0.sends && $0.copied == $0.completed } == true)

@@ -17,6 +17,9 @@ struct SlotShare: ~Copyable, Sendable {
     return SlotShare(owning: slot, of: pool)
   }
 
+  /// Nothing more is read from the memory but by the kernel.
+  func noteInFlight() { pool.noteInFlight(slot) }
+
   /// Ends this ownership although the kernel may still read the memory.
   consuming func quarantine() { pool.quarantine(slot) }
 }

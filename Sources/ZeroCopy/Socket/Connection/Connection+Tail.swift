@@ -25,7 +25,11 @@ extension Connection {
     do throws(ZeroCopyError) {
       try sendTail(.atOnce)
       let sent = try send(buffer, from: 0, mode, .atOnce)
-      if sent < buffer.count { tail = Tail(buffer: buffer, mode: mode, sent: sent) }
+      if sent < buffer.count {
+        tail = Tail(buffer: buffer, mode: mode, sent: sent)
+      } else {
+        buffer.share.noteInFlight()
+      }
       return nil
     } catch {
       guard isOverSoon(error) else { throw error }
@@ -41,6 +45,7 @@ extension Connection {
       while rest.sent < rest.buffer.count {
         rest.sent += try send(rest.buffer, from: rest.sent, rest.mode, waiting)
       }
+      rest.buffer.share.noteInFlight()
     } catch {
       if error.isSocketUsable { tail = consume rest }
       throw error
@@ -74,7 +79,6 @@ extension Connection {
       result = .failure(error)
     }
     swap(&lending, &keeping)
-    buffer.share.pool.noteInFlight(buffer.share.slot)
     return try result.get()
   }
 
