@@ -9,7 +9,8 @@ internal import SystemPackage
   let slotSize: Int
   /// From one slot's beginning to the next one's.
   private let stride: Int
-  private let count: Int
+  /// Of the whole mapping.
+  private let length: Int
   /// What was got, which may be less than was asked for.
   let pages: Pages
 
@@ -23,11 +24,15 @@ internal import SystemPackage
     // In debug builds an inaccessible page follows each slot. Not among huge pages, which it would cut up.
     let guardSize = Self.hasGuards && pages == .standard ? czc_page_size() : 0
     let unit = pages == .reservedHuge ? czc_huge_page_size() : czc_page_size()
-    let (rounded, overflow) = (slotSize - 1).addingReportingOverflow(unit)
-    let stride = rounded / unit * unit + guardSize
-    let (length, overflows) = stride.multipliedReportingOverflow(by: count)
+    let (rounded, overflow) = slotSize.addingReportingOverflow(unit - 1 + guardSize)
+    let stride = rounded / unit * unit
+    let (used, overflows) = stride.multipliedReportingOverflow(by: count)
+    // Whole huge pages: the part of one would be standard pages.
+    let whole = pages == .standard ? 1 : czc_huge_page_size()
+    let (wholes, overflowsToo) = used.addingReportingOverflow(whole - 1)
+    let length = wholes / whole * whole
     let available = czc_available_memory()
-    guard !overflow, !overflows, available < 0 || Int64(length) <= available else {
+    guard !overflow, !overflows, !overflowsToo, available < 0 || Int64(length) <= available else {
       throw ZeroCopyError(
         .outOfMemory,
         "a pool of \(count) buffers of \(slotSize) bytes needs more memory than the \(max(0, available)) bytes"
@@ -38,7 +43,7 @@ internal import SystemPackage
     unsafe start = memory
     self.slotSize = slotSize
     self.stride = stride
-    self.count = count
+    self.length = length
     self.pages = kind
     if guardSize > 0 {
       for slot in 1...count {
@@ -48,7 +53,7 @@ internal import SystemPackage
     }
   }
 
-  deinit { _ = unsafe czc_unmap(start, stride * count) }
+  deinit { _ = unsafe czc_unmap(start, length) }
 
   /// - Returns: Pages of that kind, or of the next kind that there is.
   private static func map(
