@@ -4,13 +4,14 @@ internal import SystemPackage
 extension Connection {
   @discardableResult
   mutating func flush(_ deadline: Deadline) throws(ZeroCopyError) -> FlushResult {
-    if hasTail { try sendTail(.until(deadline)) }
+    let tailsEnd = hasTail ? try flushTail(deadline) : nil
     // Nothing was sent since the last flush: at once, without a system call.
-    if inFlight.count == 0, tally.completed == 0 { return takeTally() }
+    if inFlight.count == 0, tally.completed == 0, tailsEnd == nil { return takeTally() }
     let end = awaitRelease(deadline) { $0.count == 0 }
     noteLoss()
     let flushed = takeTally()
     do throws(ZeroCopyError) {
+      if let tailsEnd { throw tailsEnd }
       try check(end, "flushing") { _ in
         .timedOut("flushing", "the peer has not acknowledged; flush again, or abort")
       }
@@ -20,6 +21,18 @@ extension Connection {
     // Confirmed is not delivered (rule 10): a loss that no call has told yet is told here.
     if let loss = takeUntoldLoss("flushing") { throw loss.adding(flushed: flushed) }
     return flushed
+  }
+
+  /// Sends what is left of a buffer.
+  /// - Returns: The loss that ended it: what is in flight still completes then.
+  private mutating func flushTail(_ deadline: Deadline) throws(ZeroCopyError) -> ZeroCopyError? {
+    do throws(ZeroCopyError) {
+      try sendTail(.until(deadline))
+      return nil
+    } catch {
+      if error.code == .connectionLost { return error }
+      throw error.adding(flushed: takeTally())
+    }
   }
 
   /// Borrowed memory: nothing from a send on may be in flight when the caller goes on. When the time is
@@ -45,7 +58,7 @@ extension Connection {
     do throws(ZeroCopyError) {
       try flush(deadline)
     } catch {
-      if inFlight.count == 0 { tearDown() }
+      if inFlight.count == 0, !hasTail { tearDown() }
       throw error
     }
     tearDown()
@@ -66,10 +79,10 @@ extension Connection {
   mutating func relinquish() throws(ZeroCopyError) -> CInt {
     try checkOpen()
     reap(untilEmpty: true)
-    guard inFlight.count == 0 else {
+    guard inFlight.count == 0, !hasTail else {
       throw ZeroCopyError(
         .sendsInFlight,
-        "\(inFlight.count) sends are in flight, and only this socket can follow them; flush first",
+        "\(inFlight.count) sends are in flight\(hasTail ? " and the rest of a buffer waits" : ""), and only this socket can follow them; flush first",
         isSocketUsable: true)
     }
     endUse()
