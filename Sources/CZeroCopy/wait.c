@@ -49,6 +49,7 @@ int czc_waiter_wait(int waiter, uint64_t nanoseconds) {
   struct epoll_event event;
   int count = epoll_wait(waiter, &event, 1, milliseconds > 3600000u ? 3600000 : (int)milliseconds);
   if (count <= 0) return czc_result(count);
+  if (event.data.u64 == CZC_EVENT_RING) return CZC_EVENT_RING;
   int events = 0;
   if (event.events & EPOLLERR) events |= CZC_EVENT_ERROR;
   if (event.events & EPOLLHUP) events |= CZC_EVENT_HANGUP;
@@ -56,38 +57,26 @@ int czc_waiter_wait(int waiter, uint64_t nanoseconds) {
   return events;
 }
 
-int czc_bell_open(void) { return czc_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)); }
+int czc_bell_open(void) { return czc_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 void czc_bell_ring(int bell) {
   uint64_t one = 1;
-  // Full means that very many rings are waiting to be heard.
+  // Nobody reads it: each write is an edge for every waiter, and 64 bits are never full.
   ssize_t written = write(bell, &one, sizeof one);
   (void)written;
 }
 
-int czc_waiter_wait_beside(int waiter, int bell, uint64_t nanoseconds) {
-  struct pollfd wanted[2] = {{.fd = waiter, .events = POLLIN}, {.fd = bell, .events = POLLIN}};
-  uint64_t milliseconds = nanoseconds / 1000000u + (nanoseconds % 1000000u != 0);
-  int count = poll(wanted, 2, milliseconds > 3600000u ? 3600000 : (int)milliseconds);
-  if (count <= 0) return czc_result(count);
-  uint64_t ring;
-  ssize_t taken = wanted[1].revents ? read(bell, &ring, sizeof ring) : 0;
-  (void)taken;
-  return wanted[0].revents ? czc_waiter_wait(waiter, 0) : 0;
+int czc_waiter_hear(int waiter, int bell, bool hears) {
+  struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = CZC_EVENT_RING};
+  return czc_result(epoll_ctl(waiter, hears ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, bell, &event));
 }
 
 #else
 
-#include <unistd.h>
-
-// Nobody rings: waits are short instead.
+// No bell: without zero copy no socket holds a buffer for long, and waits are short instead.
 int czc_bell_open(void) { return -ENOSYS; }
 void czc_bell_ring(int bell) { (void)bell; }
-
-int czc_waiter_wait_beside(int waiter, int bell, uint64_t nanoseconds) {
-  (void)bell;
-  return czc_waiter_wait(waiter, nanoseconds < 10000000u ? nanoseconds : 10000000u);
-}
+int czc_waiter_hear(int waiter, int bell, bool hears) { return (void)waiter, (void)bell, (void)hears, -ENOSYS; }
 
 // Without zero copy the only thing to wait for is room to write, and a plain poll of the socket
 // itself does: the "waiter" is a duplicate of the descriptor.

@@ -81,6 +81,7 @@ enum {
   CZC_EVENT_ERROR = 1,     // EPOLLERR: perhaps a notification, perhaps a failure (rule 14)
   CZC_EVENT_HANGUP = 2,    // EPOLLHUP: both directions are shut (rule 14)
   CZC_EVENT_WRITABLE = 4,  // EPOLLOUT
+  CZC_EVENT_RING = 8,      // the bell that the waiter hears
 };
 
 // A new epoll descriptor that wakes for each notification on fd without spinning: EPOLLET and no
@@ -97,11 +98,11 @@ void czc_pause(uint64_t nanoseconds);
 // -errno, -EINTR included.
 int czc_waiter_wait(int waiter, uint64_t nanoseconds);
 
-// eventfd(2): a bell that wakes who waits beside it. czc_bell_ring never waits.
+// eventfd(2): a bell. czc_bell_ring wakes every waiter that hears it, and never waits itself.
 int czc_bell_open(void);
 void czc_bell_ring(int bell);
-// As czc_waiter_wait, and also until the bell rings; each ring wakes one. Answers 0 for a ring too.
-int czc_waiter_wait_beside(int waiter, int bell, uint64_t nanoseconds);
+// From now on the waiter hears the bell, or no longer. It may begin with a ring that was there before.
+int czc_waiter_hear(int waiter, int bell, bool hears);
 
 
 // CLOCK_MONOTONIC, and the CPU time of this thread and of this process, in nanoseconds.

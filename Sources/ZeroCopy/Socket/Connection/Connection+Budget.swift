@@ -8,8 +8,9 @@ extension Connection {
     if unsafe SendBudget.cost(ofSend: pieces.byteCount) > budget.maximumBytesPerSocket {
       // A datagram cannot go in parts.
       guard !isDatagram else { return .shortage(.budgetOfSocket) }
-      // Two such parts fit, so that one is on its way while the next is made.
-      let most = max(1, SendBudget.longestSend(costing: budget.maximumBytesPerSocket / 2))
+      // Two such parts fit, so that one is on its way while the next is made; but not at any price.
+      let half = SendBudget.longestSend(costing: budget.maximumBytesPerSocket / 2)
+      let most = half > 4096 ? half : SendBudget.longestSend(costing: budget.maximumBytesPerSocket)
       return unsafe pieces.withPrefix(most) { unsafe attemptPart($0, within: budget, waiting) }
     }
     return unsafe attemptPart(pieces, within: budget, waiting)
@@ -29,15 +30,15 @@ extension Connection {
   mutating func awaitBudget(_ cost: Int, _ deadline: Deadline) -> WaitEnd {
     guard let budget = configuration.budget else { return .done }
     if let errno = openWaiter() { return .failed(errno) }
-    let bell = budget.returns.listen()
-    defer { budget.returns.leave() }
+    let bell = hear(budget.returns)
+    defer { unhear(budget.returns, bell) }
     let inFlightNow = inFlight.count
     while true {
       reap(untilEmpty: true)
       if inFlight.count < inFlightNow || budget.usedBytes <= budget.maximumBytes - cost { return .done }
       if takeShutDown() { return .shutDown }
       if deadline.hasPassed { return .timedOut }
-      if let end = wait(deadline, writable: false, bell: bell) { return end }
+      if let end = wait(deadline, writable: false, hears: bell) { return end }
     }
   }
 }

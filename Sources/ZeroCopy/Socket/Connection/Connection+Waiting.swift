@@ -29,6 +29,8 @@ extension Connection {
 
   /// Longer waits are cut into these, to look whether ids were lost meanwhile.
   private static var slice: UInt64 { 1_000_000_000 }
+  /// And into these, where nothing says that another socket or thread has given something back.
+  private static var deafSlice: UInt64 { 10_000_000 }
 
   /// Reaps, and waits, until `isEnough`.
   /// - Parameter isLastResort: Goes on after a shutdown too: for memory that must come back.
@@ -60,8 +62,8 @@ extension Connection {
     reap(untilEmpty: false)
     if let buffer = pool.take() { return buffer }
     if let errno = openWaiter() { throw failure(errno, "waiting for a buffer") }
-    let bell = pool.returns.listen()
-    defer { pool.returns.leave() }
+    let bell = hear(pool.returns)
+    defer { unhear(pool.returns, bell) }
     while true {
       // It holds a buffer, too.
       sendTailIfPossible()
@@ -70,10 +72,22 @@ extension Connection {
       if let buffer = pool.take() { return buffer }
       if takeShutDown() { throw .shutDown }
       if deadline.hasPassed { throw .bufferTimedOut }
-      if let end = wait(deadline, writable: hasTail, bell: bell) {
+      if let end = wait(deadline, writable: hasTail, hears: bell) {
         try check(end, "waiting for a buffer") { _ in .bufferTimedOut }
       }
     }
+  }
+
+  /// From now on a wait ends with a ring, too. Look once more for what is waited for after this.
+  /// - Returns: The bell's descriptor, -1 where there is none.
+  func hear(_ bell: Bell) -> CInt {
+    let number = bell.listen()
+    return number >= 0 && czc_waiter_hear(waiter, number, true) == 0 ? number : -1
+  }
+
+  func unhear(_ bell: Bell, _ number: CInt) {
+    if number >= 0 { _ = czc_waiter_hear(waiter, number, false) }
+    bell.leave()
   }
 
   /// Opens what a wait needs, for callers who must not find out later that they cannot wait.
@@ -86,18 +100,19 @@ extension Connection {
   }
 
   /// Waits once, for at most a slice.
-  /// - Parameter bell: What else ends the wait; -1 for nothing.
+  /// - Parameter hears: The bell that ends the wait as well; -1 where one was to be had and is not, `nil` where none
+  ///   is needed.
   /// - Returns: How the whole wait ended, or `nil`: look again.
-  mutating func wait(_ deadline: Deadline, writable: Bool, bell: CInt = -1) -> WaitEnd? {
+  mutating func wait(_ deadline: Deadline, writable: Bool, hears: CInt? = nil) -> WaitEnd? {
     if let errno = openWaiter() { return .failed(errno) }
     if writable != waiterWantsWritable {
       let result = czc_waiter_want_writable(waiter, number, writable)
       guard result == 0 else { return .failed(Errno(rawValue: -result)) }
       waiterWantsWritable = writable
     }
-    let slice = deadline.remaining(atMost: Self.slice)
+    let slice = deadline.remaining(atMost: hears == -1 ? Self.deafSlice : Self.slice)
     let begin = configuration.leastRate == nil ? 0 : czc_now()
-    let events = bell < 0 ? czc_waiter_wait(waiter, slice) : czc_waiter_wait_beside(waiter, bell, slice)
+    let events = czc_waiter_wait(waiter, slice)
     if events < 0 {
       let errno = Errno(rawValue: -events)
       return errno == .interrupted ? nil : .failed(errno)
