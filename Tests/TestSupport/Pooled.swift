@@ -68,3 +68,13 @@ extension SendBuffer {
   /// A copy of what is filled.
   public var contents: [UInt8] { bytes.withUnsafeBytes { Array($0) } }
 }
+
+extension Optional where Wrapped == SendBuffer {
+  /// Whether there is none: for expectations, which take no noncopyable value.
+  public var isNone: Bool {
+    switch self {
+    case .some: false
+    case .none: true
+    }
+  }
+}

@@ -32,7 +32,7 @@ extension Connection {
       }
       return nil
     } catch {
-      guard isOverSoon(error) else { throw error }
+      guard isOverSoon(error, buffer.count) else { throw error }
       return buffer
     }
   }
@@ -83,9 +83,12 @@ extension Connection {
   }
 
   /// Whether the same call may succeed when the peer has read, or what is in flight has completed.
-  private func isOverSoon(_ error: ZeroCopyError) -> Bool {
+  private func isOverSoon(_ error: ZeroCopyError, _ byteCount: Int) -> Bool {
     switch error.code {
-    case .wouldBlock, .timedOut, .inFlightLimit: true
+    case .wouldBlock, .timedOut: true
+    // Unless it is a datagram that never fits, and cannot go in parts.
+    case .inFlightLimit:
+      !isDatagram || SendBudget.cost(ofSend: byteCount) <= configuration.budget?.maximumBytesPerSocket ?? .max
     case .lockedMemoryLimit, .notificationMemoryLimit: inFlight.count > 0
     default: false
     }

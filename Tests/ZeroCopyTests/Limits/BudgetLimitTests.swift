@@ -1,0 +1,170 @@
+import CZeroCopy
+import TestSupport
+import Testing
+import ZeroCopy
+
+extension LimitTests {
+  @Suite("A budget that fits the limits")
+  struct Budget {
+    @Test("It is what the system says")
+    func fits() throws {
+      try lockingAtMost(1 << 20) {
+        let budget = SendBudget.fittingSystemLimits()
+        #expect(budget.maximumBytes == 1 << 20)
+        #expect(budget.maximumBytesPerSocket == 1 << 19)
+        let option = czc_option_memory_limit()
+        if option > 0 { #expect(budget.maximumSendsPerSocket == max(1, Int(option) / 1024)) }
+      }
+    }
+
+    @Test("Who has no limit of locked memory has no bound on bytes", .enabled(if: isRootOfAll))
+    func unlimited() {
+      #expect(SendBudget.fittingSystemLimits().maximumBytes == .max)
+    }
+
+    @Test(
+      "Sockets that share it never meet ENOBUFS, whatever the size of their sends",
+      arguments: [64 << 10, 1 << 20])
+    func steadyState(_ limit: UInt64) throws {
+      try lockingAtMost(limit) {
+        let budget = SendBudget.fittingSystemLimits()
+        let pool = try BufferPool(bufferSize: 200_000, count: 12, pages: .standard)
+        let rounds = TestScale.scaled(100)
+        // Each starts in this thread, and so has its capabilities: none.
+        let workers = try (0..<3).map { worker in
+          let ends = try Connected(client: Configuration(mode: .zeroCopy, budget: budget)).split()
+          let reading = Background {
+            var socket = ends.server.take()
+            return try socket.readPattern(isSlow: worker == 0)
+          }
+          let sending = Background {
+            var socket = ends.client.take()
+            var random = SeededGenerator(seed: UInt64(worker))
+            var sent = 0
+            for _ in 0..<rounds {
+              var buffer = try socket.buffer(from: pool, timeout: .seconds(60))
+              let size = Int.random(in: 1...200_000, using: &random)
+              buffer.scribble()
+              buffer.append(size, of: Pattern(), from: sent)
+              try socket.send(buffer)
+              sent += size
+            }
+            try socket.close(timeout: .seconds(60))
+            return (sent, socket.statistics)
+          }
+          return (reading, sending)
+        }
+        for (reading, sending) in workers {
+          let (sent, statistics) = try sending.value()
+          let (byteCount, wrongAt) = try reading.value()
+          #expect(byteCount == sent)
+          #expect(wrongAt == nil)
+          #expect(statistics.fallbacks == 0)
+          #expect(statistics.zeroCopySends == statistics.sends)
+        }
+        #expect(budget.usedBytes == 0)
+      }
+    }
+
+    @Test(
+      "Small sends that do not merge stay below the notification memory as well",
+      .enabled(if: isRootOfAll, "needs root outside a user namespace, for a send buffer of any size"))
+    func smallSends() throws {
+      let budget = SendBudget.fittingSystemLimits()
+      let pool = try BufferPool(bufferSize: 100, count: 2000, pages: .standard)
+      var pair = try Connected(client: Configuration(mode: .zeroCopy, budget: budget))
+      var expected = try pair.stall()
+      var failure: ZeroCopyError?
+      for _ in 0..<1000 where failure == nil {
+        let buffer = try pool.filled()
+        let contents = buffer.contents
+        failure = SendingTests.failure(of: buffer, on: &pair.client)
+        if failure == nil {
+          expected += contents
+          // A copied byte behind each keeps them from merging.
+          try pair.client.writeAll(UnsafeRawBufferPointer(pinnedBytes(1)), mode: .copy)
+          expected.append(pinnedBytes(1)[0])
+        }
+      }
+      // Our own bound, and not the kernel's.
+      #expect(failure?.code == .inFlightLimit)
+      #expect(try pair.server.read(count: expected.count) == expected)
+      try pair.client.flush(timeout: .seconds(10))
+      #expect(budget.usedBytes == 0)
+    }
+
+    @Test("A socket that is tried again and again while it is full uses up no limit for the others")
+    func fullSocket() throws {
+      try lockingAtMost(1 << 20) {
+        let budget = SendBudget.fittingSystemLimits()
+        let pool = try BufferPool(bufferSize: 30_000, count: 8, pages: .standard)
+        var full = try Connected(client: Configuration(mode: .zeroCopy, sendBufferSize: 4096, budget: budget))
+        var pending: SendBuffer?
+        while pending.isNone { pending = try full.client.trySend(pool.filled()) }
+        for _ in 0..<1000 {
+          guard let next = pending.take() else { break }
+          pending = try full.client.trySend(next)
+        }
+        let isFull = !pending.isNone
+        #expect(isFull)
+        var live = try Connected(client: Configuration(mode: .zeroCopy, budget: budget))
+        let peer = live.serve { socket in try socket.readPattern() }
+        for round in 0..<50 {
+          var buffer = try live.client.buffer(from: pool, timeout: .seconds(10))
+          buffer.scribble()
+          buffer.append(30_000, of: Pattern(), from: round * 30_000)
+          try live.client.send(buffer)
+        }
+        try live.client.close(timeout: .seconds(10))
+        let (byteCount, wrongAt) = try peer.value()
+        #expect(byteCount == 1_500_000)
+        #expect(wrongAt == nil)
+      }
+    }
+
+    @Test("Where others take the user's limit, automatic mode copies")
+    func othersTakeIt() throws {
+      try lockingAtMost(64 << 10) {
+        // Without the budget, as another process of the user would be.
+        var other = try Connected()
+        var expected = try other.stall()
+        #expect(sendUntilFailure(&other.client, pinnedBytes(1), &expected)?.code == .lockedMemoryLimit)
+        let budget = SendBudget.fittingSystemLimits()
+        let pool = try BufferPool(bufferSize: 300_000, count: 2, pages: .standard)
+        var pair = try Connected(client: Configuration(budget: budget))
+        let peer = pair.serve { socket in try socket.readPattern() }
+        for round in 0..<10 {
+          var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
+          buffer.scribble()
+          buffer.append(300_000, of: Pattern(), from: round * 300_000)
+          try pair.client.send(buffer, mode: .automatic)
+        }
+        #expect(pair.client.statistics.fallbacks > 0)
+        try pair.client.close(timeout: .seconds(10))
+        let (byteCount, wrongAt) = try peer.value()
+        #expect(byteCount == 3_000_000)
+        #expect(wrongAt == nil)
+        #expect(pool.statistics.free == 2)
+      }
+    }
+
+    @Test("A buffer that is larger than the limit is sent in parts with it, and told without")
+    func largeBuffer() throws {
+      try lockingAtMost(64 << 10) {
+        let pool = try BufferPool(bufferSize: 1 << 20, count: 1, pages: .standard)
+        var without = try Connected()
+        let failure = SendingTests.failure(of: try pool.filled(), on: &without.client)
+        #expect(failure?.code == .lockedMemoryLimit)
+        #expect(pool.statistics.free == 1)
+        var with = try Connected(client: Configuration(budget: .fittingSystemLimits()))
+        let peer = with.serve { socket in try socket.readPattern() }
+        try with.client.send(pool.filled(), mode: .zeroCopy)
+        try with.client.close(timeout: .seconds(10))
+        let (byteCount, wrongAt) = try peer.value()
+        #expect(byteCount == 1 << 20)
+        #expect(wrongAt == nil)
+        #expect(with.client.statistics.fallbacks == 0)
+      }
+    }
+  }
+}
