@@ -132,7 +132,7 @@ extension ZeroCopySocket {
   /// What has happened on this socket so far.
   public var statistics: Statistics {
     var statistics = connection.statistics
-    statistics.inFlight = connection.inFlight.count
+    statistics.inFlight = connection.inFlight.count + connection.inFlightForEver
     return statistics
   }
 

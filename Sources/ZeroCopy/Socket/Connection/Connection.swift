@@ -26,6 +26,8 @@ struct Connection: ~Copyable, Sendable {
 
   /// Confirmed since the last flush.
   var tally = FlushResult()
+  /// Sends of the caller's own memory that were in flight when the socket ended.
+  var inFlightForEver = 0
   /// What the sends in flight count in the budget.
   var budgetedBytes = 0
   /// Zero-copy sends since the error queue was last read.
@@ -151,13 +153,18 @@ struct Connection: ~Copyable, Sendable {
   private mutating func giveUpRest() {
     var quarantined = 0
     var leaked = 0
+    var callers = 0
+    var bytes = 0
     inFlight.release(inFlight.outstanding) { record in
+      bytes += record.keeping.isCallersMemory ? 0 : record.bytes
       switch record.giveUp() {
-      case .callersMemory: break
+      case .callersMemory: callers += 1
       case .quarantined: quarantined += 1
       case .leaked: leaked += 1
       }
     }
+    inFlightForEver = callers
+    statistics.bytesInFlight -= bytes
     statistics.quarantined += quarantined
     statistics.leaked += leaked
   }
