@@ -101,7 +101,7 @@ struct DatagramSession {
 }
 
 /// A bound UDP socket that checks what comes.
-private struct Inbox: ~Copyable, Sendable {
+struct Inbox: ~Copyable, Sendable {
   private let number: CInt
   private let pattern: Pattern
   let endpoint: String

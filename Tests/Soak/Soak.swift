@@ -22,9 +22,20 @@ struct Soak: ParsableCommand {
   @ArgumentParser.Flag(help: "Run the session of this seed alone, once.")
   var once = false
 
+  @ArgumentParser.Flag(
+    help: "Instead: so many buffers (--count) through one pool of 32, over 8 sockets and 4 threads.")
+  var pool = false
+
+  @ArgumentParser.Flag(help: "Instead: so many sockets (--count) that end in the middle of pooled sends.")
+  var abrupt = false
+
+  @ArgumentParser.Option(help: "How many buffers, or ends.")
+  var count = 10_000
+
   func run() throws {
     let seed = seed ?? UInt64.random(in: 1..<1 << 40)
     let network: Plan.Network = Lane.here == .wire ? .wire : .loopback
+    if pool || abrupt { return try runCounted(seed, network) }
     say(
       "soak: seed \(seed), \(once ? "one session" : "\(seconds) seconds") over \(network.rawValue)\(Lane.isLate ? ", late" : "")"
     )
@@ -47,6 +58,22 @@ struct Soak: ParsableCommand {
     say("soak: \(shared.tally)")
     if let trouble = shared.trouble {
       say("soak: TROUBLE\n\(trouble)")
+      throw ExitCode.failure
+    }
+  }
+}
+
+extension Soak {
+  private func runCounted(_ seed: UInt64, _ network: Plan.Network) throws {
+    say("soak: seed \(seed), \(count) \(pool ? "buffers" : "abrupt ends") over \(network.rawValue)")
+    do {
+      if pool {
+        try PoolSoak(count: count, seed: seed).run()
+      } else {
+        try AbruptEnds(count: count, seed: seed, network: network).run(jobs: jobs)
+      }
+    } catch {
+      say("soak: TROUBLE\n\(error)")
       throw ExitCode.failure
     }
   }

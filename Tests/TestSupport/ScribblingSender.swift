@@ -130,3 +130,27 @@ extension ZeroCopySocket {
     }
   }
 }
+
+extension ZeroCopySocket {
+  /// As `readPattern`, also of a stream that is cut: what came before has to be right all the same.
+  public mutating func readPatternUntilCut() throws -> (byteCount: Int, wrongAt: Int?, hasEnded: Bool) {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
+    defer { buffer.deallocate() }
+    var byteCount = 0
+    var wrongAt: Int?
+    do throws(ZeroCopyError) {
+      while true {
+        let count = try read(into: buffer)
+        if count == 0 { return (byteCount, wrongAt, true) }
+        let received = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        if wrongAt == nil {
+          wrongAt = Pattern().firstFault(in: received, at: byteCount).map { byteCount + $0 }
+        }
+        byteCount += count
+      }
+    } catch {
+      guard error.code == .connectionLost else { throw error }
+      return (byteCount, wrongAt, false)
+    }
+  }
+}
