@@ -1,7 +1,7 @@
-// The peer of the senders: listens on a free port of the loopback, prints its number, accepts one
-// connection and reads it to its end.
+// The peer of the senders: listens on a free port of an address, the loopback's unless told, prints its number,
+// accepts one connection and reads it to its end.
 //
-//   Drain [SECONDS]
+//   Drain [SECONDS [ADDRESS]]
 //
 // It never outlives SECONDS (300 unless told), whatever the sender does.
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
   int listener = socket(AF_INET, SOCK_STREAM, 0);
   if (listener < 0) fail("socket");
   struct sockaddr_in address = {.sin_family = AF_INET};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (inet_pton(AF_INET, argc > 2 ? argv[2] : "127.0.0.1", &address.sin_addr) != 1) fail("inet_pton");
   socklen_t length = sizeof address;
   if (bind(listener, (struct sockaddr *)&address, length) < 0) fail("bind");
   if (listen(listener, 1) < 0) fail("listen");

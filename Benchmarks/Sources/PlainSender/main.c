@@ -7,39 +7,15 @@
 // queue once each 64 sends, waits at the end until every id is in, and only then closes: after that no
 // notification would come, and the kernel would go on reading the memory.
 #define _GNU_SOURCE
+#include "../Plain/plain.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
-#include <linux/errqueue.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-// As the library has them, so that what differs is the program and not its settings.
-enum { SENDS_A_REAP = 64, MESSAGES_A_REAP = 16, CONTROL_SIZE = 512, HEADER_SIZE = 64 };
-
-static void fail(const char *what) {
-  fprintf(stderr, "PlainSender: %s: %s\n", what, strerror(errno));
-  exit(1);
-}
-
-static long number(const char *text, long least) {
-  char *end;
-  errno = 0;
-  long value = strtol(text, &end, 10);
-  if (errno != 0 || *text == 0 || *end != 0 || value < least) {
-    fprintf(stderr, "PlainSender: '%s' is not a number of at least %ld\n", text, least);
-    exit(2);
-  }
-  return value;
-}
+enum { HEADER_SIZE = 64 };
 
 static int open_connection(long port, bool zerocopy) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -53,55 +29,6 @@ static int open_connection(long port, bool zerocopy) {
   if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0) fail("SO_SNDTIMEO");
   if (zerocopy && setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) < 0) fail("SO_ZEROCOPY");
   return fd;
-}
-
-// Reads the error queue once, without asking again whether it is empty: that would cost another system
-// call and tell nothing. Returns how many ids it named.
-static uint64_t reap(int fd) {
-  _Alignas(struct cmsghdr) unsigned char control[MESSAGES_A_REAP][CONTROL_SIZE];
-  struct mmsghdr messages[MESSAGES_A_REAP];
-  for (int i = 0; i < MESSAGES_A_REAP; i++) {
-    messages[i] = (struct mmsghdr){0};
-    messages[i].msg_hdr.msg_control = control[i];
-    messages[i].msg_hdr.msg_controllen = CONTROL_SIZE;
-  }
-  int count;
-  do {
-    count = recvmmsg(fd, messages, MESSAGES_A_REAP, MSG_ERRQUEUE | MSG_DONTWAIT, NULL);
-  } while (count < 0 && errno == EINTR);
-  if (count < 0 && errno == EAGAIN) return 0;
-  if (count < 0) fail("recvmmsg");
-  uint64_t ids = 0;
-  for (int i = 0; i < count; i++) {
-    struct msghdr *message = &messages[i].msg_hdr;
-    if (message->msg_flags & MSG_CTRUNC) {
-      fprintf(stderr, "PlainSender: a notification was cut off\n");
-      exit(1);
-    }
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
-      if (header->cmsg_level != SOL_IP || header->cmsg_type != IP_RECVERR) continue;
-      struct sock_extended_err error;
-      memcpy(&error, CMSG_DATA(header), sizeof error);
-      if (error.ee_origin != SO_EE_ORIGIN_ZEROCOPY || error.ee_errno != 0) continue;
-      // Unsigned, so that a range across the counter's wrap counts right.
-      ids += (uint64_t)(uint32_t)(error.ee_data - error.ee_info) + 1;
-    }
-  }
-  return ids;
-}
-
-// Waits until the error queue has something. POLLERR comes without being asked for.
-static void await(int fd) {
-  struct pollfd waiting = {.fd = fd};
-  int count;
-  do {
-    count = poll(&waiting, 1, 60 * 1000);
-  } while (count < 0 && errno == EINTR);
-  if (count < 0) fail("poll");
-  if (count == 0) {
-    fprintf(stderr, "PlainSender: no notification for a minute\n");
-    exit(1);
-  }
 }
 
 int main(int argc, char **argv) {

@@ -1,0 +1,118 @@
+// The floor that a pool is compared with: slots of memory, sent in turn by a plain, careful loop.
+//
+//   PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS
+//
+// Does what PoolSender does, with the same memory laid out in the same way, and prints the same. A slot is sent
+// again only when its last send is done.
+#define _GNU_SOURCE
+#include "../Plain/plain.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int open_connection(const char *endpoint, bool zerocopy) {
+  bool datagrams = strncmp(endpoint, "udp:", 4) == 0;
+  char text[64];
+  snprintf(text, sizeof text, "%s", endpoint + (datagrams ? 4 : 0));
+  char *colon = strrchr(text, ':');
+  if (!colon) {
+    fprintf(stderr, "PlainPool: '%s' is not ADDRESS:PORT\n", endpoint);
+    exit(2);
+  }
+  *colon = 0;
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)number(colon + 1, 1))};
+  if (inet_pton(AF_INET, text, &address.sin_addr) != 1) fail("inet_pton");
+  int fd = socket(AF_INET, (datagrams ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket");
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
+  int on = 1;
+  struct timeval patience = {.tv_sec = 60};
+  if (!datagrams && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) fail("TCP_NODELAY");
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0) fail("SO_SNDTIMEO");
+  if (zerocopy && setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) < 0) fail("SO_ZEROCOPY");
+  return fd;
+}
+
+static char *map(size_t length, bool huge) {
+  enum { HUGE_PAGE = 2 << 20 };
+  length = (length + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  char *place = mmap(NULL, length + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (place == MAP_FAILED) fail("mmap");
+  char *memory = place + (HUGE_PAGE - (uintptr_t)place % HUGE_PAGE) % HUGE_PAGE;
+  if (madvise(memory, length, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) < 0) fail("madvise");
+  // Written to before it is sent: memory that never was is the shared zero page.
+  memset(memory, 0x5a, length);
+  if (huge && madvise(memory, length, 25 /* MADV_COLLAPSE */) < 0) fail("there are no huge pages");
+  return memory;
+}
+
+static double processor_time(void) {
+  struct rusage usage;
+  if (getrusage(RUSAGE_SELF, &usage) < 0) fail("getrusage");
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 7) {
+    fprintf(stderr,
+            "usage: PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS\n");
+    return 2;
+  }
+  bool zerocopy = strcmp(argv[2], "zerocopy") == 0;
+  long count = number(argv[4], 1);
+  size_t size = (size_t)number(argv[5], 1);
+  size_t slots = (size_t)number(argv[6], 1);
+  size_t stride = (size + 4095) / 4096 * 4096;
+  char *memory = map(stride * slots, strcmp(argv[3], "huge") == 0);
+  // How many ids were issued when a slot's last send was made.
+  uint64_t *ends = calloc(slots, sizeof *ends);
+  if (!ends) fail("calloc");
+
+  int fd = open_connection(argv[1], zerocopy);
+  int flags = MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
+  uint64_t issued = 0, completed = 0;
+  int since_reap = 0;
+  size_t slot = 0;
+
+  double before = processor_time();
+  for (long i = 0; i < count; i++) {
+    // Nothing is lost on this way, so that ids come in order, and counting them is enough.
+    while (completed < ends[slot]) {
+      uint64_t ids = reap(fd);
+      completed += ids;
+      if (ids == 0) await(fd);
+    }
+    struct iovec piece = {memory + slot * stride, size};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    while (piece.iov_len > 0) {
+      ssize_t sent = sendmsg(fd, &message, flags);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0) fail("sendmsg");
+      piece.iov_base = (char *)piece.iov_base + sent;
+      piece.iov_len -= (size_t)sent;
+      if (!zerocopy) continue;
+      issued++;
+      if (++since_reap == SENDS_A_REAP) {
+        since_reap = 0;
+        completed += reap(fd);
+      }
+    }
+    ends[slot] = issued;
+    if (++slot == slots) slot = 0;
+  }
+  while (completed < issued) {
+    uint64_t ids = reap(fd);
+    completed += ids;
+    if (ids == 0) await(fd);
+  }
+  double gibibytes = (double)size * (double)count / (double)(1 << 30);
+  printf("%.6f\n", (processor_time() - before) / gibibytes);
+  shutdown(fd, SHUT_WR);
+  close(fd);
+  return 0;
+}
