@@ -44,6 +44,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     return (result(*) parameters)function;                                               \
   }
 
+NEXT(ssize_t, send, (int, const void *, size_t, int))
 NEXT(ssize_t, sendmsg, (int, const struct msghdr *, int))
 NEXT(int, recvmmsg, (int, struct mmsghdr *, unsigned, int, struct timespec *))
 NEXT(int, getsockopt, (int, int, int, void *, socklen_t *))
@@ -237,6 +238,13 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   }
   errno = error;
   return sent;
+}
+
+ssize_t send(int fd, const void *memory, size_t length, int flags) {
+  if (is_idle()) return next_send()(fd, memory, length, flags);
+  struct iovec piece = {(void *)memory, length};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+  return sendmsg(fd, &message, flags);
 }
 
 // ---- What goes with them ----------------------------------------------------------------------

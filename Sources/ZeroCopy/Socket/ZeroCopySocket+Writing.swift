@@ -6,7 +6,8 @@ extension ZeroCopySocket {
   ///
   /// Waits on a blocking descriptor until some are accepted, at most `Configuration.writeTimeout`. At
   /// most 1,024 non-empty buffers go at once; a datagram takes them all or fails. A datagram is sent
-  /// whole, also one of no bytes. The corresponding system call is `sendmsg`, always with `MSG_NOSIGNAL`.
+  /// whole, also one of no bytes. The corresponding system call is `sendmsg` (`send` for a single
+  /// buffer), always with `MSG_NOSIGNAL`.
   ///
   /// **With zero copy the memory must neither change nor be freed until a `flush` has confirmed it.**
   /// Whether it went by zero copy in `.automatic` is not told: treat it as if.
