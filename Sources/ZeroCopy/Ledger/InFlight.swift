@@ -80,7 +80,14 @@ package struct InFlight<Kept: ~Copyable>: ~Copyable {
   package mutating func release(_ range: Range<UInt64>, _ body: (consuming Kept) -> Void) -> Int {
     let clamped = range.clamped(to: outstanding)
     var released = 0
-    for number in clamped {
+    // In order, as a rule: then no slot has to stay empty for those before it.
+    while oldest < clamped.upperBound, clamped.lowerBound <= oldest {
+      oldest += 1
+      guard let kept = slots.removeFirst() else { continue }
+      released += 1
+      body(kept)
+    }
+    for number in max(oldest, clamped.lowerBound)..<max(oldest, clamped.upperBound) {
       guard let kept = slots[Int(number - oldest)].take() else { continue }
       released += 1
       body(kept)
