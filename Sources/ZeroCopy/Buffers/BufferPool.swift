@@ -34,7 +34,7 @@ public final class BufferPool: Sendable {
   private let state: Mutex<State>
   /// Rung when a buffer comes back, for those who wait for one.
   let returns: Bell
-  private let protectsInFlight: Bool
+  let protectsInFlight: Bool
 
   /// Maps the memory of a pool.
   ///
@@ -93,7 +93,7 @@ public final class BufferPool: Sendable {
     if protectsInFlight { memory.protect(Int(slot), accessible: true) }
     state.withLock { state in
       guard state.pages[Int(slot)] != .lost else { return }
-      state.pages[Int(slot)] = .original
+      if state.pages[Int(slot)] != .original { state.pages[Int(slot)] = .original }
       state.free.append(slot)
     }
     returns.ring()
@@ -114,7 +114,7 @@ public final class BufferPool: Sendable {
     }
   }
 
-  /// For debugging: nobody touches a slot that is in flight.
+  /// For debugging: nobody touches a slot that is in flight. For who owns it, and will not send more of it.
   func noteInFlight(_ slot: Int32) {
     if protectsInFlight, owners.isShared(slot) { memory.protect(Int(slot), accessible: false) }
   }

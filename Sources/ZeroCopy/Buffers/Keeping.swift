@@ -40,3 +40,28 @@ enum Keeping: ~Copyable, Sendable {
 
   enum GivenUp { case callersMemory, quarantined, leaked }
 }
+
+/// What the sends of one call keep, as long as there may be more of them.
+struct Lending: ~Copyable, Sendable {
+  var keeping = Keeping.callersMemory
+  /// Of all that the call sends.
+  private var byteCount = 0
+
+  init() {}
+
+  init(_ keeping: consuming Keeping, byteCount: Int) {
+    self.keeping = keeping
+    self.byteCount = byteCount
+  }
+
+  /// For the next send. Where it is of everything, as most are, nothing is left here: that is one owner less to
+  /// count. What it does not take after all has to be lent again.
+  @inline(__always)
+  mutating func keep(forSendOf count: Int) -> Keeping {
+    if keeping.isCallersMemory { return .callersMemory }
+    guard count == byteCount else { return keeping.another() }
+    var all = Keeping.callersMemory
+    swap(&keeping, &all)
+    return all
+  }
+}

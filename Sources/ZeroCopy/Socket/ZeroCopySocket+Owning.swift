@@ -5,20 +5,20 @@ extension ZeroCopySocket {
   /// of every part of it, and cannot be touched before.
   ///
   /// Waits as `writeAll` does: on a blocking descriptor until all is accepted. The corresponding system call is
-  /// `sendmsg`, once for each part that the socket takes.
+  /// `send`, once for each part that the socket takes.
   /// - Parameter mode: `nil` is the configuration's.
   /// - Throws: What `writeAll` throws; `bytesAccepted` says how many bytes are sent or on their way. The buffer is
   ///   gone then as well, and returns to its pool as soon as that is safe.
   public mutating func send(_ buffer: consuming SendBuffer, mode: WriteMode? = nil) throws(ZeroCopyError) {
     try connection.checkOpen()
-    let pool = buffer.share.pool
-    let slot = buffer.share.slot
-    // The slot's memory lives as long as an owner of it, and `lending` is one until this call ends.
+    // One more owner, so that the slot is still ours when it is looked at below.
+    var protected = buffer.share.pool.protectsInFlight ? buffer.share.another() : nil
+    // The slot's memory lives as long as an owner of it: that is `lending`, or the ledger, until all is accepted.
     let filled = unsafe UnsafeRawBufferPointer(rebasing: buffer.memory[..<buffer.count])
-    connection.lending = .slot(buffer.share)
+    connection.lending = Lending(.slot(buffer.share), byteCount: filled.count)
     defer {
-      pool.noteInFlight(slot)
-      connection.lending = .callersMemory
+      connection.lending = Lending()
+      if let share = protected.take() { share.pool.noteInFlight(share.slot) }
     }
     try unsafe writeAll(filled, mode ?? connection.configuration.mode, .asDescriptor)
   }
@@ -31,7 +31,7 @@ extension ZeroCopySocket {
   /// ```swift
   /// if let unsent = try socket.trySend(buffer) { pending = unsent }
   /// ```
-  /// The corresponding system call is `sendmsg(MSG_DONTWAIT)`.
+  /// The corresponding system call is `send(MSG_DONTWAIT)`.
   /// - Returns: The buffer where nothing of it was accepted; `nil` where the socket has it.
   /// - Throws: What `send` throws, but for what is over soon: the buffer comes back then.
   public mutating func trySend(
@@ -54,8 +54,8 @@ extension ZeroCopySocket {
     _ buffer: UnsafeRawBufferPointer, keeping owner: any AnyObject & Sendable, mode: WriteMode? = nil
   ) throws(ZeroCopyError) {
     try connection.checkOpen()
-    connection.lending = .object(owner)
-    defer { connection.lending = .callersMemory }
+    connection.lending = Lending(.object(owner), byteCount: buffer.count)
+    defer { connection.lending = Lending() }
     try unsafe writeAll(buffer, mode ?? connection.configuration.mode, .asDescriptor)
   }
 

@@ -159,12 +159,13 @@ extension Connection {
     if inFlight.count == 0 { noteRest() }
     // Before the call: the memory must be held, and the id known, when a notification is quick (rule 7).
     let send = unsafe inFlight.reserve(
-      SendRecord(bytes: pieces.byteCount, keeping: lending.another(), budget: budget))
+      SendRecord(
+        bytes: pieces.byteCount, keeping: lending.keep(forSendOf: pieces.byteCount), budget: budget))
     let flags = waiting.flags | CInt(CZC_SEND_ZEROCOPY)
     let result = unsafe czc_send(number, pieces.start, pieces.count, flags)
+    if unsafe result != pieces.byteCount { lendAgain(accepted: max(0, Int(result))) }
     guard result >= 0 else { return refused(send, Errno(rawValue: CInt(-result))) }
     let accepted = Int(result)
-    if unsafe accepted != pieces.byteCount { inFlight.updateNewest { $0.bytes = accepted } }
     statistics.zeroCopySends += 1
     statistics.zeroCopyBytes += accepted
     statistics.bytesInFlight += accepted
@@ -172,6 +173,17 @@ extension Connection {
     sendsSinceReap += 1
     if sendsSinceReap >= 64 { reap(untilEmpty: false) }
     return .accepted(accepted)
+  }
+
+  /// The newest send has taken only a part, or nothing: what it keeps is needed for what follows, too.
+  @inline(never)
+  private mutating func lendAgain(accepted: Int) {
+    var keeping = Keeping.callersMemory
+    inFlight.updateNewest {
+      $0.bytes = accepted
+      keeping = $0.keeping.another()
+    }
+    lending.keeping = keeping
   }
 
   @inline(never)
@@ -188,10 +200,7 @@ extension Connection {
   /// - Returns: Whether the call took it all the same, as a datagram that failed after it was built does
   ///   (rule 2).
   private mutating func takesBack(_ send: UInt64, _ errno: Errno) -> Bool {
-    inFlight.updateNewest {
-      $0.isSend = false
-      $0.bytes = 0
-    }
+    inFlight.updateNewest { $0.isSend = false }
     if isDatagram {
       reap(untilEmpty: true)
       if !inFlight.isInFlight(send) { return true }

@@ -63,9 +63,9 @@ extension Connection {
     _ buffer: borrowing SendBuffer, from start: Int, _ mode: WriteMode, _ waiting: Waiting
   ) throws(ZeroCopyError) -> Int {
     // The call under way may keep something else.
-    var keeping = Keeping.slot(buffer.share.another())
-    swap(&lending, &keeping)
-    // Valid as long as `lending` owns the slot.
+    var lent = Lending(.slot(buffer.share.another()), byteCount: buffer.count - start)
+    swap(&lending, &lent)
+    // Valid as long as `buffer` owns the slot.
     let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer.memory[start..<buffer.count])
     var piece = unsafe czc_buffer(base: rest.baseAddress, length: rest.count)
     let result: Result<Int, ZeroCopyError>
@@ -78,7 +78,7 @@ extension Connection {
     } catch {
       result = .failure(error)
     }
-    swap(&lending, &keeping)
+    swap(&lending, &lent)
     return try result.get()
   }
 

@@ -19,7 +19,7 @@ struct Connection: ~Copyable, Sendable {
   var statistics = Statistics()
 
   /// What the sends of the call under way keep.
-  var lending = Keeping.callersMemory
+  var lending = Lending()
 
   /// What is left of a buffer of which a part was accepted.
   var tail: Tail?
