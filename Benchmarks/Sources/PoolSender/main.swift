@@ -52,7 +52,9 @@ func run(_ job: Job) throws -> Double {
   var ready = UniqueDeque<SendBuffer>(minimumCapacity: job.slots)
   while var buffer = pool.take() {
     // A byte has no bits that are not initialised.
-    buffer.append(addingCount: job.size) { unsafe $0.append(repeating: 0x5a, count: job.size, as: UInt8.self) }
+    buffer.append(addingCount: job.size) {
+      unsafe $0.append(repeating: 0x5a, count: job.size, as: UInt8.self)
+    }
     buffer.removeAll()
     ready.append(buffer)
   }

@@ -31,8 +31,8 @@ enum {
 // The most buffers that one czc_send takes (IOV_MAX).
 enum { CZC_MAX_BUFFERS = 1024 };
 
-// sendmsg(2), or send(2) of a single buffer, always with MSG_NOSIGNAL (rule 22). Bytes accepted, or -errno, -EINTR included: only
-// the caller knows how long it still wants to wait.
+// sendmsg(2), or send(2) of a single buffer, always with MSG_NOSIGNAL (rule 22). Bytes accepted, or -errno,
+// -EINTR included: only the caller knows how long it still wants to wait.
 int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags);
 
 // recv(2). Bytes, 0 at the end of the stream, or -errno.
