@@ -7,7 +7,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples Fuzz
 PARALLEL := $(if $(filter 0,$(shell id -u)),,--no-parallel)
 EXAMPLES := FirstSteps Pipeline InAClass InATask
 
-.PHONY: run test test-kernels soak sanitize fuzz coverage mutants lint format bars clean prepare help
+.PHONY: run test test-kernels soak sanitize fuzz coverage mutants lint format bars cost clean prepare help
 
 help:
 	@echo 'make run [FILE=path]  send a file (or generated data) over loopback, by copying and by zero copy'
@@ -21,6 +21,7 @@ help:
 	@echo 'make lint             check the format of all Swift files'
 	@echo 'make format           mend it'
 	@echo 'make bars             measure what a send costs, beside a plain C loop (strace, valgrind)'
+	@echo 'make cost             measure what sending without copying costs, beside copying and plain C'
 	@echo 'make clean            remove what was built'
 
 prepare:
@@ -39,6 +40,7 @@ test: prepare
 	done
 	@Scripts/check-musl.sh
 	swift build --build-tests
+	@Scripts/prove-misuse.sh
 	@Scripts/test-lanes.sh
 	@Scripts/test-limits.sh
 	swift test --skip-build --disable-xctest $(PARALLEL)
@@ -71,6 +73,10 @@ format: prepare
 bars: prepare
 	swift build -c release --product zerocopy
 	Scripts/bars.sh
+
+cost: prepare
+	swift build -c release --product zerocopy
+	Scripts/cost.sh
 
 clean:
 	rm -rf .build Examples/.build Benchmarks/.build

@@ -29,9 +29,12 @@ subjects=(
 )
 
 # send_sink PROGRAM MODE PAGES, send_wire PROGRAM MODE PAGES: a GiB out of 64 MiB, and its cost on standard output.
+# Called by name.
+# shellcheck disable=SC2317
 send_sink() {
   taskset -c 0 "$work/$1" udp:10.77.0.2:9 "$2" "$3" 16519 65000 1024
 }
+# shellcheck disable=SC2317
 send_wire() {
   : >"$work/port"
   # The card is on the last processor, too.
