@@ -26,7 +26,12 @@ package struct InFlight<Kept: ~Copyable>: ~Copyable {
   /// From the oldest send in flight to the newest; released ones may lie between.
   package var outstanding: Range<UInt64> { oldest..<next }
 
+  /// How many numbers `outstanding` spans, each of which takes memory.
+  package var slotCount: Int { slots.count }
+
   /// Keeps `kept` alive under the next number, which is returned.
+  // Inlined, because what is kept is then made in its place.
+  @inline(__always)
   @discardableResult
   package mutating func reserve(_ kept: consuming Kept) -> UInt64 {
     let number = next

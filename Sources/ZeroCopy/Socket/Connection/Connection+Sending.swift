@@ -88,6 +88,8 @@ extension Connection {
     }
   }
 
+  // Inlined, because a call and its results cost a fifth of what the library adds to a send.
+  @inline(__always)
   private mutating func attempt(_ pieces: Pieces, zeroCopy: Bool, _ waiting: Waiting) -> Attempt {
     guard zeroCopy else { return unsafe attemptCopy(pieces, waiting) }
     if inFlight.count > 0 || isMistrusted, let hindrance = unsafe hindrance(byteCount: pieces.byteCount) {
@@ -138,7 +140,7 @@ extension Connection {
     if let limit = configuration.maximumBytesInFlight, statistics.bytesInFlight + byteCount > limit {
       return .ownLimit
     }
-    return inFlight.outstanding.count > 65_536 + 8 * inFlight.count ? .straggler : nil
+    return inFlight.slotCount > 65_536 + 8 * inFlight.count ? .straggler : nil
   }
 
   @inline(never)
