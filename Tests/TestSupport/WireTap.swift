@@ -49,8 +49,8 @@ public final class WireTap: Sendable {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
     defer { buffer.deallocate() }
     var seen = Seen()
-    /// The sequence number of each stream's first byte, by its port.
-    var firstBytes: [UInt16: UInt32] = [:]
+    /// The sequence number of each stream's first byte, by its two ports: one of them alone may serve several at a time.
+    var firstBytes: [UInt32: UInt32] = [:]
     while true {
       let count = recv(number, buffer.baseAddress, buffer.count, 0)
       if count < 0, errno == EAGAIN, isOver.load(ordering: .acquiring) { return seen }
@@ -59,13 +59,13 @@ public final class WireTap: Sendable {
       guard count >= 28, packet.number(at: 12, as: UInt32.self) == 0x0A4D_0001 else { continue }
       let header = Int(packet[0] & 15) * 4
       let end = min(count, Int(packet.number(at: 2, as: UInt16.self)))
-      let port = packet.number(at: header, as: UInt16.self)
+      let ports = packet.number(at: header, as: UInt32.self)
       var start: Int
       let offset: Int
       if packet[9] == 6 {
         let sequence = packet.number(at: header + 4, as: UInt32.self)
-        if packet[header + 13] & 2 != 0 { firstBytes[port] = sequence &+ 1 }
-        guard let first = firstBytes[port] else { continue }
+        if packet[header + 13] & 2 != 0 { firstBytes[ports] = sequence &+ 1 }
+        guard let first = firstBytes[ports] else { continue }
         start = header + Int(packet[header + 12] >> 4) * 4
         offset = Int(sequence &- first)
       } else if packet[9] == 17, end >= header + 16, packet.number(at: 6, as: UInt16.self) & 0x3FFF == 0 {
@@ -81,7 +81,7 @@ public final class WireTap: Sendable {
       let isPlace = (0..<1 << 32).contains(offset)
       if seen.fault == nil, let fault = isPlace ? Pattern().firstFault(in: payload, at: offset) : 0 {
         seen.fault =
-          "byte \(fault) of \(payload.count) at \(offset) of port \(port):"
+          "byte \(fault) of \(payload.count) at \(offset) of port \(ports >> 16):"
           + " \(payload[fault...].prefix(16).map { $0 })"
       }
     }
