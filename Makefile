@@ -7,7 +7,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples Fuzz
 PARALLEL := $(if $(filter 0,$(shell id -u)),,--no-parallel)
 EXAMPLES := FirstSteps Pipeline InAClass InATask
 
-.PHONY: run test test-kernels soak sanitize fuzz coverage mutants lint format bars cost clean prepare help
+.PHONY: run test test-kernels soak soak-buffers sanitize fuzz coverage mutants lint format bars cost clean prepare help
 
 help:
 	@echo 'make run [FILE=path]  send a file (or generated data) over loopback, by copying and by zero copy'
@@ -15,6 +15,7 @@ help:
 	@echo 'make test-kernels     run all tests on the kernels 6.1 and 6.12 too, in virtual machines'
 	@echo 'make sanitize         run all tests under the address, leak and thread sanitizers'
 	@echo 'make soak             random sends for minutes, every byte checked (SECONDS_IN_ALL=300 SEED=1)'
+	@echo 'make soak-buffers     1,000,000 pooled buffers, and 10,000 abrupt ends (BUFFERS=, ENDS=, SEED=)'
 	@echo 'make fuzz             fuzz the control-buffer parser and the ledger (FUZZ_SECONDS=60 each)'
 	@echo 'make mutants          plant known faults, and see that the tests notice each'
 	@echo 'make coverage         run all tests, and say which lines of the library none has reached'
@@ -43,11 +44,16 @@ test: prepare
 	@Scripts/prove-misuse.sh
 	@Scripts/test-lanes.sh
 	@Scripts/test-limits.sh
+	@BUFFERS=40000 ENDS=400 Scripts/soak-buffers.sh
 	swift test --skip-build --disable-xctest $(PARALLEL)
 
 soak: prepare
 	swift build --build-tests
 	@Scripts/soak.sh
+
+soak-buffers: prepare
+	swift build --build-tests
+	@Scripts/soak-buffers.sh
 
 mutants: prepare
 	@Scripts/mutants.sh

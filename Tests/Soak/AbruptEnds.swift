@@ -80,7 +80,9 @@ final class AbruptEnds: Sendable {
 
   /// - Returns: How many bytes the receiver has checked.
   private func stream(_ ending: Ending, _ random: inout SeededGenerator) throws -> Int {
-    let configuration = Configuration(writeTimeout: .milliseconds(20), readTimeout: .seconds(120))
+    // A late wire is late with handshakes, too.
+    let configuration = Configuration(
+      connectTimeout: .seconds(100), writeTimeout: .milliseconds(20), readTimeout: .seconds(120))
     let family = Int.random(in: 0..<4, using: &random) == 0 ? Family.ipv6 : .ipv4
     let pair =
       network == .wire

@@ -54,7 +54,7 @@ public enum Family: String, Sendable, CaseIterable {
 
   init(through listener: consuming ZeroCopyListener, client: Configuration) throws {
     let connected = try ZeroCopySocket.connect(to: listener.localAddress, configuration: client)
-    let accepted = try listener.accept(timeout: .seconds(10))
+    let accepted = try listener.accept(timeout: .seconds(60))
     self.client = connected
     self.accepted = consume accepted
   }
