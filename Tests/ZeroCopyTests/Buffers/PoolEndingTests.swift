@@ -23,7 +23,7 @@ struct PoolEndingTests {
 
   @Test(
     "A socket that goes out of scope delivers in order what is pooled, and its buffers come back with other pages",
-    arguments: [Pages.standard, .huge], [false, true])
+    arguments: [Pages.standard, .huge, .reservedHuge], [false, true])
   func dropped(_ pages: Pages, _ isProtected: Bool) throws {
     let pool = try BufferPool(bufferSize: size, count: 4, pages: pages, protectingInFlight: isProtected)
     var pair = try Connected()
