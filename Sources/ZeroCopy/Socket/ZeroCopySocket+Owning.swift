@@ -62,6 +62,8 @@ extension ZeroCopySocket {
   /// Takes an empty buffer of a pool, and waits for one where none is free: for those of this socket to be released,
   /// and for other sockets and threads to return theirs.
   ///
+  /// It reads the notifications of this socket alone. A thread that serves several sockets calls `reap()` on the
+  /// others now and then: what they hold nobody else can give back.
   /// - Parameter timeout: The longest to wait.
   /// - Throws: `.timedOut`: all buffers are in use, wait again, or abort. `.shutDown`, `.closed`, `.system`.
   public mutating func buffer(
