@@ -41,6 +41,9 @@ public struct Footprint: Sendable {
   }
 }
 
+/// Whether a sanitizer was built in.
+public var isSanitized: Bool { cts_is_sanitized() }
+
 /// Expects that a number of rounds leaves nothing behind. A tenth of it goes before, in which caches fill.
 public func expectNothingIsLeft(
   after rounds: Int, _ round: (Int) throws -> Void

@@ -46,7 +46,9 @@ struct BadPoolTests {
     #expect(failure?.description.contains("make it smaller") == true)
   }
 
-  @Test("Beyond the process's limit of address space: no memory is kept")
+  @Test(
+    "Beyond the process's limit of address space: no memory is kept",
+    .enabled(if: !isSanitized, "a sanitizer needs very much of it"))
   func beyondLimit() async {
     await #expect(processExitsWith: .success) {
       // Once, so that what is needed for it is there.
