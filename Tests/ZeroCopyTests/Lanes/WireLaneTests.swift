@@ -3,7 +3,8 @@ import Testing
 import ZeroCopy
 
 /// A cable to another network, whose card copies what it receives.
-@Suite("The wire", .lane(.wire))
+// One after the other: a tap on the wire sees what every test sends.
+@Suite("The wire", .serialized, .lane(.wire))
 struct WireLaneTests {
   @Test("No send is reported as copied, and every byte arrives", arguments: Family.withZeroCopy)
   func nothingIsCopied(family: Family) throws {
