@@ -60,19 +60,43 @@ static int populate(void *memory, size_t length) {
   return 0;
 }
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+// The size is asked for: the system's default may be another one, and the kernel rounds lengths up to it.
 static int flags_for(int pages) {
-  return MAP_PRIVATE | MAP_ANONYMOUS | (pages == CZC_PAGES_RESERVED ? MAP_HUGETLB : 0);
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  if (pages == CZC_PAGES_RESERVED) flags |= MAP_HUGETLB | __builtin_ctzl(czc_huge_page_size()) << 26;  // MAP_HUGE_SHIFT
+  return flags;
 }
 
-// Fresh pages of a kind at a place that is ours already.
-static int fresh_pages(void *memory, size_t length, int pages) {
+// Fresh pages of a kind at a place: one that is ours (MAP_FIXED), or that nobody has (MAP_FIXED_NOREPLACE).
+static int fresh_pages(void *memory, size_t length, int pages, int fixed) {
   int protection = PROT_READ | PROT_WRITE;
-  if (mmap(memory, length, protection, flags_for(pages) | MAP_FIXED, -1, 0) == MAP_FAILED) return -errno;
+  void *fresh = mmap(memory, length, protection, flags_for(pages) | fixed, -1, 0);
+  if (fresh == MAP_FAILED) return -errno;
+  if (fresh != memory) {
+    // A kernel that takes the place for a wish.
+    munmap(fresh, length);
+    return -EEXIST;
+  }
   if (pages == CZC_PAGES_HUGE) madvise(memory, length, MADV_HUGEPAGE);
   return 0;
 }
 
+static void *map_reserved(size_t length, int *error) {
+  void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, flags_for(CZC_PAGES_RESERVED), -1, 0);
+  int result = memory == MAP_FAILED ? -errno : populate(memory, length);
+  if (result == 0) return memory;
+  if (memory != MAP_FAILED) munmap(memory, length);
+  *error = -result;
+  return NULL;
+}
+
 void *czc_map_pages(size_t length, int pages, int *error) {
+  // Aligned by themselves.
+  if (pages == CZC_PAGES_RESERVED) return map_reserved(length, error);
   size_t alignment = pages == CZC_PAGES_STANDARD ? czc_page_size() : czc_huge_page_size();
   // A place that begins at a huge page is found in a larger one, whose ends are given back.
   char *place = mmap(NULL, length + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -84,14 +108,17 @@ void *czc_map_pages(size_t length, int pages, int *error) {
   char *memory = place + before;
   if (before) munmap(place, before);
   munmap(memory + length, alignment - before);
-  int result = fresh_pages(memory, length, pages);
-  if (result == 0) result = populate(memory, length);
+  int result = fresh_pages(memory, length, pages, MAP_FIXED);
   if (result < 0) {
-    munmap(memory, length);
+    // What is there now may be somebody else's already.
     *error = -result;
     return NULL;
   }
-  return memory;
+  result = populate(memory, length);
+  if (result == 0) return memory;
+  munmap(memory, length);
+  *error = -result;
+  return NULL;
 }
 
 static bool uses_huge_pages(void) {
@@ -111,8 +138,9 @@ bool czc_is_huge(void *memory, size_t length) {
 }
 
 int czc_replace_pages(void *memory, size_t length, int pages) {
-  int result = fresh_pages(memory, length, pages);
-  if (result < 0 && pages == CZC_PAGES_RESERVED) result = fresh_pages(memory, length, CZC_PAGES_STANDARD);
+  int result = fresh_pages(memory, length, pages, MAP_FIXED);
+  // A MAP_FIXED that failed may have left a hole, which another thread's mapping may have filled since.
+  if (result < 0) result = fresh_pages(memory, length, CZC_PAGES_STANDARD, MAP_FIXED_NOREPLACE);
   // Pages that are not there yet come when they are written to.
   if (result == 0) populate(memory, length);
   return result;

@@ -90,7 +90,9 @@ public final class BufferPool: Sendable {
   /// One owner less; the last one gives the slot back.
   func release(_ slot: Int32) {
     guard owners.remove(slot) else { return }
-    if protectsInFlight { memory.protect(Int(slot), accessible: true) }
+    if protectsInFlight, state.withLock({ $0.pages[Int(slot)] != .lost }) {
+      memory.protect(Int(slot), accessible: true)
+    }
     state.withLock { state in
       guard state.pages[Int(slot)] != .lost else { return }
       if state.pages[Int(slot)] != .original { state.pages[Int(slot)] = .original }

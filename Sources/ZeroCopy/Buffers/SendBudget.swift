@@ -8,6 +8,9 @@ internal import Synchronization
 /// theirs fails for want of locked memory, unless other processes of the same user take it. At the budget `.zeroCopy`
 /// waits as long as a write may, `.automatic` copies, and `trySend` gives the buffer back. A send that is larger than
 /// a socket's share goes in several.
+///
+/// What a socket has done comes back when that socket reaps: one that neither writes, flushes nor reaps keeps its share.
+/// What was in flight when a socket ended comes back at once, although the kernel may count it for a while.
 public final class SendBudget: Sendable, CustomStringConvertible {
   /// Bytes of memory that may be in flight, as the kernel counts locked memory: a send of n bytes counts as
   /// n rounded down to whole pages of 4096 bytes, and two pages more.
@@ -46,7 +49,7 @@ public final class SendBudget: Sendable, CustomStringConvertible {
   }
 
   /// Bytes in use now.
-  public var usedBytes: Int { used.load(ordering: .relaxed) }
+  public var usedBytes: Int { used.load(ordering: .sequentiallyConsistent) }
 
   public var description: String {
     "\(usedBytes) of \(maximumBytes == .max ? "unlimited" : "\(maximumBytes)") bytes in flight"

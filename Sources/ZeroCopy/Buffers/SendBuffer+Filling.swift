@@ -26,12 +26,15 @@ extension SendBuffer {
     let fitting = bytes.prefix(freeCapacity)
     // The slot is this buffer's alone, and `fitting` is not longer than what is free of it.
     let copied: Int? = fitting.withContiguousStorageIfAvailable { source in
-      unsafe free.copyMemory(from: UnsafeRawBufferPointer(source))
-      return source.count
+      // A collection of somebody else's may give more than it was asked for.
+      let count = min(source.count, free.count)
+      unsafe free.copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(source)[..<count]))
+      return count
     }
     var appended = copied ?? 0
     if copied == nil {
-      for byte in fitting {
+      for byte in fitting where appended < free.count {
         unsafe free[appended] = byte
         appended += 1
       }

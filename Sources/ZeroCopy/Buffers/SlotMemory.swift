@@ -1,4 +1,5 @@
 internal import CZeroCopy
+internal import Synchronization
 internal import SystemPackage
 
 /// The mapped memory of a pool, cut into slots of one size. Which of them is whose is not its business.
@@ -13,6 +14,8 @@ internal import SystemPackage
   private let length: Int
   /// What was got, which may be less than was asked for.
   let pages: Pages
+  /// Whether a slot's pages could not be replaced.
+  private let hasHole = Atomic(false)
 
   /// - Throws: `.invalidArgument`, `.outOfMemory`.
   init(slotSize: Int, count: Int, pages: Pages) throws(ZeroCopyError) {
@@ -53,7 +56,8 @@ internal import SystemPackage
     }
   }
 
-  deinit { _ = unsafe czc_unmap(start, length) }
+  // Not where a place in it was lost: what is there now may be somebody else's.
+  deinit { if !hasHole.load(ordering: .relaxed) { _ = unsafe czc_unmap(start, length) } }
 
   /// - Returns: Pages of that kind, or of the next kind that there is.
   private static func map(
@@ -90,7 +94,9 @@ internal import SystemPackage
   /// - Returns: Whether that was possible; else the slot must not be used again.
   func replace(_ index: Int) -> Bool {
     // Nobody has the slot: what would read its memory is the kernel, and that keeps the old pages.
-    unsafe czc_replace_pages(start + index * stride, usedLength, pages.kind) == 0
+    let result = unsafe czc_replace_pages(start + index * stride, usedLength, pages.kind)
+    if result != 0 { hasHole.store(true, ordering: .relaxed) }
+    return result == 0
   }
 
   /// Makes a slot's memory inaccessible, or accessible again.

@@ -26,7 +26,8 @@ extension ZeroCopySocket {
   ///
   /// Idempotent; afterwards every other call throws `.closed`. The corresponding system call is `close`.
   /// - Throws: What `flush(timeout:)` throws. **With sends in flight the socket is still open then**
-  ///   (`flushed.remaining`): call it again, or `abort()`. With none it is closed all the same.
+  ///   (`flushed.remaining`), or with the rest of a buffer unsent: call it again, or `abort()`. With neither it is
+  ///   closed all the same.
   public mutating func close(timeout: Duration) throws(ZeroCopyError) {
     try connection.close(Deadline(after: timeout))
   }
@@ -35,9 +36,10 @@ extension ZeroCopySocket {
   /// to one second for notifications that are late, and closes.
   ///
   /// Idempotent. The corresponding system calls are `connect(AF_UNSPEC)`, for TCP alone, and `close`.
-  /// - Returns: What was confirmed since the last flush. **Where `remaining` is not 0, the memory of so
-  ///   many sends must never be used again**: the kernel, a driver or a card may still read it, and
-  ///   nothing will say when it has done.
+  /// - Returns: What was confirmed since the last flush. **Where `remaining` is not 0, your own memory in
+  ///   those sends must never be used again**: the kernel, a driver or a card may still read it, and nothing will
+  ///   say when it has done. Buffers of a pool come back with fresh pages, and objects are kept for ever:
+  ///   `statistics` counts both.
   @discardableResult
   public mutating func abort() -> FlushResult { connection.abort() }
 }

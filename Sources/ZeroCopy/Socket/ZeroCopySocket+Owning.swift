@@ -27,7 +27,8 @@ extension ZeroCopySocket {
   /// descriptor says.
   ///
   /// Of a buffer that it takes in part the socket sends the rest before anything else: with the next write of any
-  /// kind, `flush`, `close`, or while it waits for a buffer. Wait for room (`EPOLLOUT`) before the next try:
+  /// kind, `flush`, `close`, or while it waits for a buffer. Before the next try wait for room (`EPOLLOUT`),
+  /// or for a notification (`EPOLLERR`, then `reap()`) where it is a limit that keeps the socket from taking more:
   /// ```swift
   /// if let unsent = try socket.trySend(buffer) { pending = unsent }
   /// ```

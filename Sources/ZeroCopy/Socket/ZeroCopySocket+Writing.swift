@@ -120,6 +120,8 @@ extension ZeroCopySocket {
     try connection.checkOpen()
     // Before anything is in flight: without it the memory could not be waited for.
     if let errno = connection.openWaiter() { throw connection.failure(errno) }
+    // Not the caller's memory, and not to be waited for on its behalf.
+    if connection.hasTail { try connection.sendTail(.until(deadline)) }
     let first = connection.inFlight.next
     var accepted = 0
     do throws(ZeroCopyError) {

@@ -16,9 +16,11 @@ public import SystemPackage
 ///   or has thrown an error whose `flushed` says `remaining == 0`.** What is changed earlier reaches the
 ///   peer changed. They are `@unsafe` for that reason.
 ///
-/// A socket that goes out of scope while sends are in flight resets a TCP connection: the kernel goes on
-/// reading memory that nobody keeps any more, and what it read must not reach the peer. A datagram socket
-/// has no reset: the kernel goes on reading. Call `close(timeout:)`.
+/// - `send` takes a buffer of a pool, or an object that owns the memory, and keeps it until the kernel has let go.
+///
+/// A socket that goes out of scope while sends of your own memory are in flight resets a TCP connection: the
+/// kernel goes on reading memory that nobody keeps any more, and what it read must not reach the peer. A datagram
+/// socket has no reset: the kernel goes on reading. What is a pool's is delivered. Call `close(timeout:)`.
 public struct ZeroCopySocket: ~Copyable, Sendable {
   var connection: Connection
 

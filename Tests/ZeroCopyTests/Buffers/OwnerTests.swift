@@ -32,6 +32,7 @@ struct OwnerTests {
     _ count: Int, _ released: Count, _ socket: inout ZeroCopySocket, _ mode: WriteMode = .zeroCopy
   ) throws(ZeroCopyError) {
     let owner = Owner(count, released)
+    leaksOnPurpose(owner)
     try socket.send(UnsafeRawBufferPointer(owner.memory), keeping: owner, mode: mode)
   }
 

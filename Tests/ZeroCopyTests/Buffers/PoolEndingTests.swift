@@ -89,6 +89,7 @@ struct PoolEndingTests {
     do {
       let owner = Owner()
       kept = owner
+      leaksOnPurpose(owner)
       try pair.client.send(memory, keeping: owner, mode: .zeroCopy)
     }
     try pair.client.send(pool.filled(), mode: .zeroCopy)

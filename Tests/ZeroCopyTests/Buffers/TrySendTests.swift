@@ -199,6 +199,31 @@ struct TrySendTests {
     #expect(pool.scribbleOverAllFree() == 2)
   }
 
+  @Test("A socket that goes out of scope with a rest resets: nobody takes the cut for the end")
+  func droppedWithRest() throws {
+    let pool = try BufferPool(bufferSize: 60_000, count: 1, pages: .standard)
+    var pair = try Connected()
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    faults.sends { number, _ in number == 0 ? .short(1000) : .failure(.resourceTemporarilyUnavailable) }
+    #expect(try sends(pool.filled(60_000), &pair.client, .copy))
+    var server = pair.dropClient().take()
+    #expect(error { () throws(ZeroCopyError) in try server.expectEnd() }?.code == .connectionLost)
+  }
+
+  @Test("A loss that the rest meets while a buffer is waited for is told")
+  func lostWithRest() throws {
+    let pool = try BufferPool(bufferSize: 60_000, count: 1, pages: .standard)
+    var pair = try Connected()
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    faults.nextSends([.short(1000), .failure(.connectionReset)])
+    #expect(try sends(pool.filled(60_000), &pair.client, .copy))
+    let failure = error { () throws(ZeroCopyError) in
+      _ = try pair.client.buffer(from: pool, timeout: .seconds(20))
+    }
+    #expect(failure?.code == .connectionLost)
+    #expect(failure?.isSocketUsable == false)
+  }
+
   @Test("A close that cannot send the rest leaves the socket open, and can be called again", arguments: modes)
   func closeTimesOut(_ mode: WriteMode) throws {
     let pool = try BufferPool(bufferSize: 30_000, count: 1, pages: .standard)

@@ -4,7 +4,7 @@ internal import SystemPackage
 /// A buffer of which the socket has accepted a part. The rest goes before anything else is sent.
 struct Tail: ~Copyable, Sendable {
   let buffer: SendBuffer
-  let mode: WriteMode
+  var mode: WriteMode
   /// Bytes accepted.
   var sent: Int
 }
@@ -22,8 +22,10 @@ extension Connection {
   mutating func trySend(_ buffer: consuming SendBuffer, _ mode: WriteMode) throws(ZeroCopyError)
     -> SendBuffer?
   {
+    var first = inFlight.next
     do throws(ZeroCopyError) {
       try sendTail(.atOnce)
+      first = inFlight.next
       let sent = try send(buffer, from: 0, mode, .atOnce)
       if sent < buffer.count {
         tail = Tail(buffer: buffer, mode: mode, sent: sent)
@@ -32,7 +34,8 @@ extension Connection {
       }
       return nil
     } catch {
-      guard isOverSoon(error, buffer.count) else { throw error }
+      // What the kernel may still read, of a datagram that was dropped on its way, does not go back.
+      guard isOverSoon(error, buffer.count), hasTail || !inFlight.hasAny(from: first) else { throw error }
       return buffer
     }
   }
@@ -43,6 +46,8 @@ extension Connection {
     guard var rest = tail.take() else { return }
     do throws(ZeroCopyError) {
       while rest.sent < rest.buffer.count {
+        // A part is with the peer: the rest has to follow, in whatever way.
+        if case .unavailable = availability { rest.mode = .automatic }
         rest.sent += try send(rest.buffer, from: rest.sent, rest.mode, waiting)
       }
       rest.buffer.share.noteInFlight()
@@ -53,9 +58,10 @@ extension Connection {
   }
 
   /// As `sendTail`, where it is no matter whether the rest goes now.
-  mutating func sendTailIfPossible() {
+  /// - Throws: What ends the connection: it is told once.
+  mutating func sendTailIfPossible() throws(ZeroCopyError) {
     guard hasTail else { return }
-    do throws(ZeroCopyError) { try sendTail(.atOnce) } catch {}
+    do throws(ZeroCopyError) { try sendTail(.atOnce) } catch { if !error.isSocketUsable { throw error } }
   }
 
   /// One system call's worth of a buffer.

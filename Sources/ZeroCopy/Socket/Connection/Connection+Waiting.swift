@@ -66,7 +66,7 @@ extension Connection {
     defer { unhear(pool.returns, bell) }
     while true {
       // It holds a buffer, too.
-      sendTailIfPossible()
+      try sendTailIfPossible()
       reap(untilEmpty: true)
       if isUncertain { settleIfAtRest() }
       if let buffer = pool.take() { return buffer }

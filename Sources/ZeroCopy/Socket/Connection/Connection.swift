@@ -181,9 +181,10 @@ struct Connection: ~Copyable, Sendable {
   /// what comes after (rule 24).
   mutating func abandon() {
     guard !isClosed else { return }
-    sendTailIfPossible()
+    do throws(ZeroCopyError) { try sendTailIfPossible() } catch {}
     if inFlight.count > 0 { reap(untilEmpty: true) }
-    if inFlight.contains({ $0.keeping.isCallersMemory }) { purge() }
+    // Nor does a stream end in order in the middle of a buffer.
+    if hasTail || inFlight.contains({ $0.keeping.isCallersMemory }) { purge() }
     tearDown()
   }
 
