@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import SystemPackage
 import TestSupport
 import ZeroCopy
@@ -150,12 +149,4 @@ struct Inbox: ~Copyable, Sendable {
         "CORRUPTION of a datagram at byte \(fault) of \(count): \(rest[fault...].prefix(16).map { $0 })")
     }
   }
-}
-
-/// Raised once, seen by another thread.
-final class Flag: Sendable {
-  private let value = Atomic(false)
-
-  func raise() { value.store(true, ordering: .releasing) }
-  var isRaised: Bool { value.load(ordering: .acquiring) }
 }
