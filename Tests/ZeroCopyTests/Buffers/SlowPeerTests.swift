@@ -58,7 +58,9 @@ struct SlowPeerTests {
     }
     #expect(failure?.code == .peerTooSlow)
     #expect(failure?.description.contains("10000 bytes a second") == true)
-    #expect(failure?.isSocketUsable == (call != .writeAndFlush))
+    // Borrowed memory in flight is called back by giving the connection up; on 6.1 none of it is accepted here.
+    let isCalledBack = call == .writeAndFlush && failure?.bytesAccepted ?? 0 > 0
+    #expect(failure?.isSocketUsable == !isCalledBack)
     pair.client.abort()
     #expect(pool.scribbleOverAllFree() == 2)
   }
