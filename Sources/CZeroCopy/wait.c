@@ -2,6 +2,7 @@
 #include "common.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <time.h>
 
 static uint64_t read_clock(clockid_t clock) {
@@ -13,6 +14,7 @@ static uint64_t read_clock(clockid_t clock) {
 uint64_t czc_now(void) { return read_clock(CLOCK_MONOTONIC); }
 uint64_t czc_thread_cpu(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t czc_process_cpu(void) { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
+uintptr_t czc_thread(void) { return (uintptr_t)pthread_self(); }
 
 void czc_pause(uint64_t nanoseconds) {
   uint64_t milliseconds = nanoseconds / 1000000u + (nanoseconds % 1000000u != 0);

@@ -109,6 +109,8 @@ int czc_waiter_hear(int waiter, int bell, bool hears);
 uint64_t czc_now(void);
 uint64_t czc_thread_cpu(void);
 uint64_t czc_process_cpu(void);
+// pthread_self(3): tells the calling thread from others, as long as it lives.
+uintptr_t czc_thread(void);
 
 // ---- Sockets (socket.c) -----------------------------------------------------------------------
 

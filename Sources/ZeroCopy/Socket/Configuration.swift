@@ -42,6 +42,10 @@ public struct Configuration: Sendable {
   /// time-out does.
   public var leastRate: Int?
 
+  /// What earlier sockets with this configuration have found out about the cost of zero copy on their paths, and
+  /// where this one's findings go: `.automatic` begins with it. Give one to several configurations, so that they share it.
+  public var experience: PathExperience
+
   /// What is not named is as a connection wants it that moves large memory: automatic mode, ten seconds to
   /// connect to an address, a minute for a peer that takes nothing, no delay for small writes.
   public init(
@@ -55,7 +59,8 @@ public struct Configuration: Sendable {
     maximumBytesInFlight: Int? = nil,
     budget: SendBudget? = nil,
     acknowledgementTimeout: Duration? = nil,
-    leastRate: Int? = nil
+    leastRate: Int? = nil,
+    experience: PathExperience = PathExperience()
   ) {
     self.mode = mode
     self.connectTimeout = connectTimeout
@@ -68,5 +73,6 @@ public struct Configuration: Sendable {
     self.budget = budget
     self.acknowledgementTimeout = acknowledgementTimeout
     self.leastRate = leastRate
+    self.experience = experience
   }
 }

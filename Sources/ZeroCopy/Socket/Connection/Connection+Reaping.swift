@@ -48,6 +48,7 @@ extension Connection {
     case .sends(let range):
       let (released, sends) = release(range)
       if released == 0 { statistics.repeatedNotifications += 1 }
+      policy.completed(sends, copied: notification.copied)
       if notification.copied {
         statistics.copied += sends
         tally.copied += sends

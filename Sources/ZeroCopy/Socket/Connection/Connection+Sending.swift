@@ -68,7 +68,7 @@ extension Connection {
         if !hasDrained {
           zeroCopy = unsafe try relieves(shortage, byteCount: pieces.byteCount, mode, waiting)
         }
-        if !zeroCopy { statistics.fallbacks += 1 }
+        if !zeroCopy { fallBack() }
       case .failed(.interrupted):
         guard patience.isLeft else { throw timedOut() }
       case .failed(.resourceTemporarilyUnavailable):
@@ -80,7 +80,7 @@ extension Connection {
       case .failed(.messageTooLong) where zeroCopy && mode == .automatic:
         // A datagram of more pieces than fit its fragments, 17 as a rule, can still be copied.
         zeroCopy = false
-        statistics.fallbacks += 1
+        fallBack()
       case .failed(let errno):
         throw failure(errno)
       }
@@ -102,33 +102,8 @@ extension Connection {
   private mutating func accepts(_ count: Int) -> Int {
     statistics.sends += 1
     statistics.bytes += count
+    policy.accepted(count)
     return count
-  }
-
-  /// Whether to ask for zero copy.
-  @inline(__always)
-  private mutating func chooses(_ mode: WriteMode, byteCount: Int) throws(ZeroCopyError) -> Bool {
-    guard mode != .copy else { return false }
-    if mode == .automatic, !policy.prefersZeroCopy(byteCount: byteCount) { return false }
-    if availability != .available || copiesDue > 0, try !isWorthTrying(mode) { return false }
-    // An empty TCP send takes no id and an empty datagram takes one (rule 3): there is nothing to gain.
-    return byteCount > 0
-  }
-
-  /// Looks again whether zero copy can be had on a socket where it could not.
-  @inline(never)
-  private mutating func isWorthTrying(_ mode: WriteMode) throws(ZeroCopyError) -> Bool {
-    if availability == .unavailable(.earlierSends) { checkEarlierSends() }
-    if case .unavailable(let reason) = availability {
-      if mode == .zeroCopy { throw .unavailable(reason) }
-      statistics.fallbacks += 1
-      return false
-    }
-    if mode == .zeroCopy { return true }
-    guard copiesDue > 0 else { return true }
-    copiesDue -= 1
-    statistics.fallbacks += 1
-    return false
   }
 
   /// What keeps a zero-copy send from being tried at all.

@@ -11,7 +11,9 @@ struct Connection: ~Copyable, Sendable {
   let number: CInt
   let facts: czc_socket_facts
   let configuration: Configuration
-  let policy: SizePolicy
+  var policy: CostPolicy
+  /// What `Configuration.experience` knows this path by.
+  let path: String
 
   var availability: Availability
   var inFlight = InFlight<SendRecord>()
@@ -76,8 +78,10 @@ struct Connection: ~Copyable, Sendable {
     self.configuration = configuration
     self.availability = availability
     let isDatagram = facts.type == CZC_DATAGRAM
-    policy = SizePolicy(
-      isDatagram: isDatagram, pathMTU: isDatagram ? Int(czc_path_mtu(number, facts.family)) : 0)
+    path = Self.path(number, facts)
+    policy = CostPolicy(
+      isDatagram: isDatagram, longest: isDatagram ? Self.longestDatagram(number, facts) : .max,
+      learnt: configuration.experience.table(of: path))
     ids = WireIDs(base: hasHistory ? nil : 0)
     optionMemoryAtRest = hasHistory ? 0 : czc_option_memory(number)
     guard hasHistory else { return }

@@ -1,0 +1,164 @@
+/// What one socket does with the sends of one size, and why.
+package struct ClassPolicy: Sendable {
+  /// Why it does what it does.
+  package enum Reason: Sendable, Hashable {
+    /// Nothing was measured yet.
+    case expected
+    /// An earlier socket on the same path has found it out.
+    case learnt
+    /// Both ways are tried in turn.
+    case trying
+    /// It is the cheaper one.
+    case measured
+    /// Neither is cheaper by more than can be told.
+    case equal
+  }
+
+  package let size: SizeClass
+  let pace: Pace
+  package private(set) var usesZeroCopy: Bool
+  package private(set) var reason: Reason
+  package private(set) var copying = CostEstimate()
+  package private(set) var zeroCopy = CostEstimate()
+  /// How often it has gone over from one way to the other.
+  package private(set) var changes = 0
+
+  /// Sends until the next window.
+  var untilWindow: Int
+  /// Windows of the way in use until the next one of the other.
+  private var untilProbe = 1
+  /// What a window of the other way follows at once.
+  private var probes = false
+  /// Windows measured since trying began.
+  private var tried = 0
+  /// Windows in a row that did not fit: of the way in use, and of the other one.
+  private var surprises = 0
+  private var suspicions = 0
+
+  init(_ size: SizeClass, _ pace: Pace, expectation: Bool, learnt: CostTable.Finding?) {
+    (self.size, self.pace) = (size, pace)
+    usesZeroCopy = learnt?.usesZeroCopy ?? expectation
+    reason = learnt == nil ? .expected : .learnt
+    untilWindow = pace.settling + 1
+    guard let learnt else { return }
+    copying.add(learnt.copying)
+    zeroCopy.add(learnt.zeroCopy)
+    schedule()
+  }
+
+  /// Whether anything of that size was sent.
+  var isUsed: Bool { untilWindow <= pace.settling || reason != .expected }
+
+  /// The way of the next window, and whether it is another one than that of the sends before it.
+  var nextWindow: (zeroCopy: Bool, changes: Bool) {
+    switch reason {
+    case .expected: return (usesZeroCopy, false)
+    case .trying:
+      // There, back, back, there: what is deferred from one window to the next falls on both alike.
+      let other = tried % 4 == 1 || tried % 4 == 2
+      return (usesZeroCopy != other, tried % 2 == 1)
+    case .learnt, .measured, .equal:
+      return (usesZeroCopy != probes, probes)
+    }
+  }
+
+  var finding: CostTable.Finding? {
+    guard copying.windows > 0, zeroCopy.windows > 0 else { return nil }
+    return CostTable.Finding(usesZeroCopy: usesZeroCopy, copying: copying.typical, zeroCopy: zeroCopy.typical)
+  }
+
+  /// Something has changed: looks at both ways with the next sends.
+  mutating func lookSoon() {
+    guard reason != .expected, reason != .trying else { return }
+    untilWindow = min(untilWindow, pace.window)
+    untilProbe = 1
+  }
+
+  /// A window came to nothing: a limit was met, or another thread went on.
+  mutating func windowFailed() {
+    probes = false
+    untilWindow = pace.interval
+  }
+
+  /// - Returns: Whether something was decided.
+  mutating func add(_ cost: Float, zeroCopy isZeroCopy: Bool) -> Bool {
+    let isOfUse = isZeroCopy == usesZeroCopy
+    let expected = isZeroCopy ? zeroCopy : copying
+    if isZeroCopy { zeroCopy.add(cost) } else { copying.add(cost) }
+    switch reason {
+    case .expected:
+      reason = .trying
+      tried = 1
+      untilWindow = 0
+      return false
+    case .trying:
+      tried += 1
+      untilWindow = 0
+      return decide()
+    case .learnt, .measured, .equal:
+      isOfUse ? addUsed(cost, expected) : addProbe(cost)
+      return false
+    }
+  }
+
+  private var used: CostEstimate { usesZeroCopy ? zeroCopy : copying }
+  private var other: CostEstimate { usesZeroCopy ? copying : zeroCopy }
+
+  private mutating func decide() -> Bool {
+    let isFar = max(used.typical, other.typical) > 1.5 * min(used.typical, other.typical)
+    let least = isFar ? pace.leastWindowsFarApart : pace.leastWindows
+    guard min(used.windows, other.windows) >= least else { return false }
+    let isClear = used.middle.upperBound < other.middle.lowerBound || other.middle.upperBound < used.middle.lowerBound
+    guard isClear || tried >= 2 * pace.mostWindows else { return false }
+    // What cannot be told apart stays as it is.
+    if other.typical < 0.97 * used.typical {
+      usesZeroCopy.toggle()
+      changes += 1
+    }
+    reason = isClear ? .measured : .equal
+    schedule()
+    return true
+  }
+
+  /// The way in use: looks whether it costs what it did.
+  private mutating func addUsed(_ cost: Float, _ expected: CostEstimate) {
+    guard cost < pace.least * expected.typical || cost > pace.most * expected.typical else {
+      surprises = 0
+      untilProbe -= 1
+      probes = untilProbe <= 0
+      untilWindow = probes ? 0 : pace.interval
+      return
+    }
+    surprises += 1
+    if surprises >= 3 { return tryBoth() }
+    // Chance, or a change: the next one tells.
+    untilWindow = pace.window
+  }
+
+  /// The other way: looks whether it has become the cheaper one.
+  private mutating func addProbe(_ cost: Float) {
+    guard cost < used.typical else {
+      suspicions = 0
+      return schedule()
+    }
+    suspicions += 1
+    if suspicions >= 2 { return tryBoth() }
+    (probes, untilProbe, untilWindow) = (false, 1, pace.window)
+  }
+
+  private mutating func tryBoth() {
+    reason = .trying
+    (tried, probes, surprises, suspicions) = (0, false, 0, 0)
+    copying.forget(downTo: 0)
+    zeroCopy.forget(downTo: 0)
+    untilWindow = 0
+  }
+
+  /// When to look again: the dearer the other way is, the more rarely.
+  private mutating func schedule() {
+    (probes, surprises, suspicions) = (false, 0, 0)
+    let gap = used.typical > 0 ? max(0, other.typical / used.typical - 1) : .infinity
+    untilProbe = max(1, pace.probing(gap: gap) / pace.interval)
+    untilWindow = pace.interval
+  }
+}

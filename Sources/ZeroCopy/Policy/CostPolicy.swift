@@ -1,0 +1,162 @@
+/// A thread's processor time at a moment.
+package struct ThreadTime: Sendable {
+  /// Whose: that of two threads cannot be compared.
+  package var thread: UInt
+  package var nanoseconds: UInt64
+
+  package init(thread: UInt, nanoseconds: UInt64) {
+    (self.thread, self.nanoseconds) = (thread, nanoseconds)
+  }
+}
+
+/// Chooses between copying and zero copy by what either costs on this socket, for each size of send.
+///
+/// No threshold is right everywhere, and that the kernel copied after all does not say that it cost more (rule 9). So
+/// it measures: the thread's processor time over a window of sends, from the beginning of the first to the beginning
+/// of the one behind the last, so that reading the notifications is in it. It tries both ways in turn until they can
+/// be told apart, then uses the cheaper one, looks at the other one now and then, and begins anew where what it finds
+/// does not fit. Two readings of the clock a window; other sends cost a count.
+///
+/// A value without a system call: what the clock says it is told.
+package struct CostPolicy: Sendable {
+  /// Windows are of one class at a time; sends of others go on as they did meanwhile.
+  private struct Window {
+    let size: SizeClass
+    let zeroCopy: Bool
+    /// Sends until it begins, and then until it ends.
+    var skip: Int
+    var left: Int
+    var begin: ThreadTime?
+    /// Bytes accepted.
+    var bytes = 0
+    /// Another thing than what was chosen was done.
+    var isSpoilt = false
+  }
+
+  private let isDatagram: Bool
+  /// The longest send that the path does not copy in any case.
+  private var longest: Int
+  private var classes: [ClassPolicy] = []
+  private var window: Window?
+  /// Whether the send under way belongs to the window.
+  private var counts = false
+  /// Whether the kernel says that it copies on this path; `nil` while it has not said.
+  private(set) var isCopiedOnPath: Bool?
+  /// How many sends in a row have contradicted that.
+  private var contradictions = 0
+  private let learnt: CostTable?
+  /// Something was decided since `takeNews`.
+  package private(set) var hasNews = false
+
+  /// - Parameters:
+  ///   - longest: Of the sends that can go without copying: a datagram above it is cut into fragments, which are
+  ///     copied (rule 21).
+  ///   - learnt: What an earlier socket on the same path has found out.
+  package init(isDatagram: Bool, longest: Int = .max, learnt: CostTable? = nil) {
+    (self.isDatagram, self.longest, self.learnt) = (isDatagram, longest, learnt)
+  }
+
+  /// What is expected where nothing was measured. Streams were seen to gain from about 1 MiB, and datagrams from
+  /// 32 KiB; in between it depends.
+  package func isExpectedToGain(byteCount: Int) -> Bool {
+    byteCount >= (isDatagram ? 32 << 10 : 256 << 10) && byteCount <= longest
+  }
+
+  /// Whether to send without copying. Then `accepted` follows, or `spoil`.
+  /// - Parameter now: The clock, read where a window begins or ends.
+  package mutating func choosesZeroCopy(byteCount: Int, now: () -> ThreadTime) -> Bool {
+    counts = false
+    guard byteCount <= longest, let size = SizeClass(byteCount: byteCount) else { return false }
+    if window != nil { return chooseInWindow(size, now) }
+    if classes.isEmpty { begin() }
+    classes[size.index].untilWindow -= 1
+    if classes[size.index].untilWindow > 0 { return classes[size.index].usesZeroCopy }
+    openWindow(size)
+    return chooseInWindow(size, now)
+  }
+
+  /// So many bytes of the send chosen last were accepted.
+  package mutating func accepted(_ byteCount: Int) {
+    if counts { window?.bytes += byteCount }
+    counts = false
+  }
+
+  /// The send chosen last went another way than was chosen.
+  package mutating func spoil() {
+    if counts { window?.isSpoilt = true }
+  }
+
+  /// What the kernel says of sends that are done: a hint that things have changed, and no verdict (rule 9).
+  package mutating func completed(_ sends: Int, copied: Bool) {
+    guard let before = isCopiedOnPath else {
+      isCopiedOnPath = copied
+      return
+    }
+    contradictions = copied == before ? 0 : contradictions + sends
+    guard contradictions >= 16 else { return }
+    isCopiedOnPath = copied
+    contradictions = 0
+    for index in classes.indices { classes[index].lookSoon() }
+  }
+
+  /// What was found out so far, for later sockets.
+  package mutating func takeNews() -> CostTable {
+    hasNews = false
+    return CostTable(classes: classes.map(\.finding))
+  }
+
+  /// The state of each class that was used.
+  package var states: [ClassPolicy] { classes.filter(\.isUsed) }
+
+  private mutating func begin() {
+    classes = (0..<SizeClass.count).map { index in
+      let size = SizeClass(index: index)
+      return ClassPolicy(
+        size, Pace(size, isDatagram: isDatagram),
+        expectation: isExpectedToGain(byteCount: size.range.lowerBound), learnt: learnt?.classes[index])
+    }
+  }
+
+  @inline(never)
+  private mutating func openWindow(_ size: SizeClass) {
+    let (zeroCopy, changes) = classes[size.index].nextWindow
+    let pace = classes[size.index].pace
+    window = Window(size: size, zeroCopy: zeroCopy, skip: changes ? pace.skip : 0, left: pace.window)
+  }
+
+  @inline(never)
+  private mutating func chooseInWindow(_ size: SizeClass, _ now: () -> ThreadTime) -> Bool {
+    if let open = window, open.begin != nil, open.left == 0 {
+      let time = now()
+      close(open, time)
+      // The next one begins where this one ended.
+      if classes[open.size.index].untilWindow == 0 {
+        openWindow(open.size)
+        if window?.skip == 0, open.size == size { window?.begin = time }
+      }
+    }
+    guard var open = window, open.size == size else {
+      if window == nil { classes[size.index].untilWindow -= 1 }
+      return classes[size.index].usesZeroCopy
+    }
+    if open.skip > 0 {
+      open.skip -= 1
+    } else {
+      if open.begin == nil { open.begin = now() }
+      open.left -= 1
+      counts = true
+    }
+    window = open
+    return open.zeroCopy
+  }
+
+  private mutating func close(_ open: Window, _ time: ThreadTime) {
+    window = nil
+    guard let begin = open.begin, begin.thread == time.thread, !open.isSpoilt, open.bytes > 0 else {
+      classes[open.size.index].windowFailed()
+      return
+    }
+    let cost = Float(time.nanoseconds &- begin.nanoseconds) / Float(open.bytes)
+    if classes[open.size.index].add(cost, zeroCopy: open.zeroCopy) { hasNews = true }
+  }
+}

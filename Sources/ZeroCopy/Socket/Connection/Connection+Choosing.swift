@@ -1,0 +1,68 @@
+internal import CZeroCopy
+
+extension Connection {
+  /// Whether to ask for zero copy.
+  @inline(__always)
+  mutating func chooses(_ mode: WriteMode, byteCount: Int) throws(ZeroCopyError) -> Bool {
+    guard mode != .copy else { return false }
+    if mode == .automatic, !prefersZeroCopy(byteCount) { return false }
+    if availability != .available || copiesDue > 0, try !isWorthTrying(mode) { return false }
+    // An empty TCP send takes no id and an empty datagram takes one (rule 3): there is nothing to gain.
+    return byteCount > 0
+  }
+
+  @inline(never)
+  private mutating func prefersZeroCopy(_ byteCount: Int) -> Bool {
+    // There is nothing to compare with.
+    guard availability.isAvailable else { return policy.isExpectedToGain(byteCount: byteCount) }
+    let prefers = policy.choosesZeroCopy(byteCount: byteCount) { .now }
+    if policy.hasNews { configuration.experience.merge(policy.takeNews(), of: path) }
+    return prefers
+  }
+
+  /// Looks again whether zero copy can be had on a socket where it could not.
+  @inline(never)
+  private mutating func isWorthTrying(_ mode: WriteMode) throws(ZeroCopyError) -> Bool {
+    if availability == .unavailable(.earlierSends) { checkEarlierSends() }
+    if case .unavailable(let reason) = availability {
+      if mode == .zeroCopy { throw .unavailable(reason) }
+      fallBack()
+      return false
+    }
+    if mode == .zeroCopy { return true }
+    guard copiesDue > 0 else { return true }
+    copiesDue -= 1
+    fallBack()
+    return false
+  }
+
+  /// Copies what was to go without.
+  mutating func fallBack() {
+    statistics.fallbacks += 1
+    policy.spoil()
+  }
+
+  /// The longest datagram that the path does not cut into fragments, which are always copied (rule 21).
+  static func longestDatagram(_ number: CInt, _ facts: czc_socket_facts) -> Int {
+    // The headers of UDP over IPv6, which are the longer ones.
+    max(0, Int(czc_path_mtu(number, facts.family)) - 48)
+  }
+
+  /// What names the way to the peer, for `PathExperience`: the kind of socket and both ends without their ports.
+  static func path(_ number: CInt, _ facts: czc_socket_facts) -> String {
+    // C writes at most the buffer that it is given.
+    let ends = unsafe [
+      describe { unsafe czc_local_address_text(number, $0, $1) },
+      describe { unsafe czc_peer_address_text(number, $0, $1) },
+    ]
+    let hosts = ends.map { text in text.lastIndex(of: ":").map { text[..<$0] } ?? text[...] }
+    return "\(facts.type) \(hosts[0]) \(hosts[1])"
+  }
+}
+
+extension ThreadTime {
+  /// Of the calling thread.
+  fileprivate static var now: ThreadTime {
+    ThreadTime(thread: UInt(czc_thread()), nanoseconds: czc_thread_cpu())
+  }
+}

@@ -1,0 +1,137 @@
+import TestSupport
+import Testing
+
+@testable import ZeroCopy
+
+@Suite("Choosing by cost")
+struct CostPolicyTests {
+  /// Of zero copy, relative to copying: what the sink has shown, hot and cold, and what loopback has.
+  static let gaps = [0.33, 0.45, 0.62, 0.78, 0.9, 1.02, 1.09, 1.2, 1.57, 2]
+  static let datagrams = [4096, 8192, 16384, 32768, 65_000]
+  static let streams = [4096, 16384, 65_536, 262_144, 1 << 20, 4 << 20]
+
+  @Test("Nothing is tried below a page, nor what the path cuts into fragments (rule 21)")
+  func neverTried() {
+    var path = SimulatedPath(CostPolicy(isDatagram: true, longest: 1452))
+    for size in [0, 1, 1452, 4095, 4096, 65_000] {
+      path.send(10_000, of: size, costing: (100, 1))
+      #expect(path.zeroCopyShare == 0)
+    }
+    #expect(path.readings == 0)
+  }
+
+  @Test("Where nothing was measured streams go without copying from 256 KiB on, datagrams from 32 KiB on")
+  func expectation() {
+    let stream = CostPolicy(isDatagram: false)
+    #expect(!stream.isExpectedToGain(byteCount: (256 << 10) - 1))
+    #expect(stream.isExpectedToGain(byteCount: 256 << 10))
+    let datagram = CostPolicy(isDatagram: true, longest: 65_487)
+    #expect(!datagram.isExpectedToGain(byteCount: (32 << 10) - 1))
+    #expect(datagram.isExpectedToGain(byteCount: 65_487))
+    #expect(!datagram.isExpectedToGain(byteCount: 65_488))
+  }
+
+  @Test("Datagrams cost what the cheaper way costs, after 64 sends or 2 MiB", arguments: datagrams, gaps)
+  func datagram(size: Int, gap: Double) {
+    for seed in 1...20 as ClosedRange<UInt64> {
+      var path = SimulatedPath(CostPolicy(isDatagram: true), seed: seed)
+      let copying = 1000 + Double(size) * 0.12
+      let first = max(64, (2 << 20) / size)
+      path.send(first, of: size, costing: (copying, copying * gap))
+      let begun = path.spent / (Double(first) * copying)
+      #expect(begun < 1.1, "seed \(seed): \(begun) of copying at first")
+      let cost = path.send(20_000, of: size, costing: (copying, copying * gap))
+      #expect(cost < 1.02, "seed \(seed): \(cost) of the cheaper way")
+    }
+  }
+
+  @Test("Streams cost what the cheaper way costs, after 64 MiB", arguments: streams, gaps)
+  func stream(size: Int, gap: Double) {
+    for seed in 1...10 as ClosedRange<UInt64> {
+      var path = SimulatedPath(CostPolicy(isDatagram: false), seed: seed)
+      path.noise = 0.5
+      let copying = 1000 + Double(size) * 0.2
+      path.send((64 << 20) / size, of: size, costing: (copying, copying * gap))
+      let cost = path.send((1 << 30) / size, of: size, costing: (copying, copying * gap))
+      // A look at the other way is a sixteenth of 64 MiB there.
+      #expect(cost < (size < 4 << 20 ? 1.1 : 1.2), "seed \(seed): \(cost) of the cheaper way")
+    }
+  }
+
+  @Test(
+    "After a change of conditions the cheaper way is in use within 64 MiB",
+    arguments: [4096, 16384, 65_000, 1 << 20, 4 << 20])
+  func change(size: Int) {
+    let sends = (64 << 20) / size
+    // Only zero copy changes, only copying, both: towards zero copy and away from it.
+    let conditions: [(SimulatedPath.Costs, SimulatedPath.Costs)] = [
+      ((10_000, 15_000), (10_000, 5000)), ((10_000, 5000), (10_000, 15_000)),
+      ((10_000, 15_000), (25_000, 15_000)), ((25_000, 15_000), (10_000, 15_000)),
+      ((10_000, 15_000), (30_000, 12_000)), ((30_000, 12_000), (10_000, 15_000)),
+    ]
+    for (before, after) in conditions {
+      for seed in 1...5 as ClosedRange<UInt64> {
+        var path = SimulatedPath(CostPolicy(isDatagram: size < 65_536), seed: seed)
+        path.send(16 * sends, of: size, costing: before)
+        path.send(sends, of: size, costing: after)
+        path.send(4 * sends, of: size, costing: after)
+        let share = after.zeroCopy < after.copying ? path.zeroCopyShare : 1 - path.zeroCopyShare
+        #expect(share > 0.9, "seed \(seed), \(before) to \(after): \(share)")
+      }
+    }
+  }
+
+  @Test("Reading the clock costs less than a per cent of what is sent")
+  func readings() {
+    var path = SimulatedPath(CostPolicy(isDatagram: true))
+    path.send(100_000, of: 4096, costing: (2800, 3200))
+    #expect(path.readings < 100_000 / 20, "\(path.readings)")
+  }
+
+  @Test("A send of another size in a window, another thread, a send that fell back: no wrong figure comes of it")
+  func disturbances() {
+    var path = SimulatedPath(CostPolicy(isDatagram: false))
+    for round in 0..<4000 {
+      path.thread = UInt(round % 7 == 0 ? 2 : 1)
+      path.send(3, of: 65_536, costing: (20_000, 10_000))
+      path.policy.spoil()
+      path.send(2, of: 1 << 20, costing: (200_000, 300_000))
+      path.send(1, of: 100, costing: (500, 5000))
+    }
+    path.thread = 1
+    path.send(400, of: 65_536, costing: (20_000, 10_000))
+    #expect(path.zeroCopyShare > 0.8)
+    path.send(100, of: 1 << 20, costing: (200_000, 300_000))
+    #expect(path.zeroCopyShare < 0.2)
+  }
+
+  @Test("What one socket has found out the next one begins with")
+  func sharing() {
+    var first = SimulatedPath(CostPolicy(isDatagram: true))
+    first.send(1000, of: 8192, costing: (3000, 2000))
+    #expect(first.policy.hasNews)
+    let table = first.policy.takeNews()
+    #expect(!first.policy.hasNews)
+
+    var second = SimulatedPath(CostPolicy(isDatagram: true, learnt: table))
+    second.send(64, of: 8192, costing: (3000, 2000))
+    #expect(second.zeroCopyShare == 1)
+    #expect(second.policy.states.map(\.reason) == [.learnt])
+    // And it goes on finding out.
+    second.send(20_000, of: 8192, costing: (3000, 6000))
+    #expect(!second.choices.last!)
+  }
+
+  @Test("That the kernel copies all of a sudden makes it look again, at once")
+  func hint() {
+    var path = SimulatedPath(CostPolicy(isDatagram: true))
+    path.send(8000, of: 65_000, costing: (9000, 3000))
+    for _ in 0..<40 { path.policy.completed(1, copied: false) }
+    let before = path.readings
+    path.send(20, of: 65_000, costing: (9000, 3000))
+    #expect(path.readings == before)
+    path.policy.completed(16, copied: true)
+    path.send(20, of: 65_000, costing: (9000, 3000))
+    #expect(path.readings > before)
+  }
+}
