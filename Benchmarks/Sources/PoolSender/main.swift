@@ -32,7 +32,7 @@ struct Job {
 
   init(_ arguments: [String]) throws(Usage) {
     guard arguments.count == 7,
-      let mode = ["zerocopy": WriteMode.zeroCopy, "copy": .copy][arguments[2]],
+      let mode = ["zerocopy": WriteMode.zeroCopy, "copy": .copy, "automatic": .automatic][arguments[2]],
       let pages = ["huge": Pages.huge, "standard": .standard][arguments[3]],
       let count = Int(arguments[4]), count > 0,
       let size = Int(arguments[5]), size > 0,
@@ -71,6 +71,7 @@ func run(_ job: Job) throws -> Double {
   }
   try socket.flush(timeout: .seconds(60))
   let used = processorTime() - before
+  for d in socket.decisions { fail0("\(d) changes \(d.changes)\n") }
   try socket.close(timeout: .seconds(60))
   return used
 }
@@ -91,6 +92,7 @@ func processorTime() -> Double {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
+func fail0(_ message: String) { _ = unsafe message.withCString { unsafe write(2, $0, strlen($0)) } }
 func fail(_ message: String, _ status: CInt) -> Never {
   // Standard error's own handle is a global variable that Swift 6 does not let pass.
   _ = unsafe message.withCString { unsafe write(2, $0, strlen($0)) }

@@ -33,11 +33,22 @@ package struct CostPolicy: Sendable {
     var isSpoilt = false
   }
 
+  /// What is known of the next sends, where they are as long as the last one: most are.
+  private struct Run {
+    var size = SizeClass(index: 0)
+    var first = 0
+    var sizes: UInt = 0
+    /// How many sends there are until a window, but for the one that it begins with.
+    var left = 0
+    var zeroCopy = false
+  }
+
   private let isDatagram: Bool
   /// The longest send that the path does not copy in any case.
   private var longest: Int
   private var classes: [ClassPolicy] = []
   private var window: Window?
+  private var run = Run()
   /// Whether the send under way belongs to the window.
   private var counts = false
   /// Whether the kernel says that it copies on this path; `nil` while it has not said.
@@ -64,15 +75,44 @@ package struct CostPolicy: Sendable {
 
   /// Whether to send without copying. Then `accepted` follows, or `spoil`.
   /// - Parameter now: The clock, read where a window begins or ends.
+  @inline(__always)
   package mutating func choosesZeroCopy(byteCount: Int, now: () -> ThreadTime) -> Bool {
+    if run.left > 0, UInt(bitPattern: byteCount &- run.first) < run.sizes {
+      run.left &-= 1
+      return run.zeroCopy
+    }
+    return choose(byteCount, now)
+  }
+
+  @inline(never)
+  private mutating func choose(_ byteCount: Int, _ now: () -> ThreadTime) -> Bool {
     counts = false
     guard byteCount <= longest, let size = SizeClass(byteCount: byteCount) else { return false }
-    if window != nil { return chooseInWindow(size, now) }
+    endRun()
     if classes.isEmpty { begin() }
-    classes[size.index].untilWindow -= 1
-    if classes[size.index].untilWindow > 0 { return classes[size.index].usesZeroCopy }
-    openWindow(size)
+    if window == nil {
+      classes[size.index].untilWindow -= 1
+      if classes[size.index].untilWindow > 0 {
+        beginRun(size)
+        return classes[size.index].usesZeroCopy
+      }
+      openWindow(size)
+    }
     return chooseInWindow(size, now)
+  }
+
+  private mutating func beginRun(_ size: SizeClass) {
+    let range = size.range
+    let last = min(range.upperBound - 1, longest)
+    run = Run(
+      size: size, first: range.lowerBound, sizes: UInt(last - range.lowerBound) + 1,
+      left: classes[size.index].untilWindow - 1, zeroCopy: classes[size.index].usesZeroCopy)
+    classes[size.index].untilWindow = 1
+  }
+
+  private mutating func endRun() {
+    if run.left > 0 { classes[run.size.index].untilWindow += run.left }
+    run.left = 0
   }
 
   /// So many bytes of the send chosen last were accepted.
@@ -96,6 +136,7 @@ package struct CostPolicy: Sendable {
     guard contradictions >= 16 else { return }
     isCopiedOnPath = copied
     contradictions = 0
+    endRun()
     for index in classes.indices { classes[index].lookSoon() }
   }
 

@@ -28,12 +28,14 @@ struct Pace: Sendable {
   init(_ size: SizeClass, isDatagram: Bool) {
     let bytes = size.range.lowerBound
     if isDatagram {
-      (window, skip, settling) = (1, 0, 1)
+      window = min(max((128 << 10) / bytes, 2), 8)
+      skip = max(2, window / 2)
+      settling = 1
       (leastWindows, mostWindows, leastWindowsFarApart) = (4, 10, 2)
-      interval = 128
+      interval = max(128, (4 << 20) / bytes)
       (least, most) = (0.6, 1.6)
-      leastProbing = 256
-      mostProbing = max(leastProbing, (32 << 20) / bytes)
+      leastProbing = 256 / window
+      mostProbing = max(leastProbing, (32 << 20) / bytes / window)
     } else {
       window = max(1, (1 << 20) / bytes)
       skip = window / 2
@@ -47,10 +49,10 @@ struct Pace: Sendable {
     }
   }
 
-  /// The sends between two looks at the other way, so that looking costs half a per cent where the bounds allow.
+  /// The sends between two looks at the other way, so that looking costs a quarter of a per cent where the bounds allow.
   /// - Parameter gap: What the other way costs beyond the one in use, of that one.
   func probing(gap: Float) -> Int {
-    let windows = gap.isFinite ? min(max(200 * gap, Float(leastProbing)), Float(mostProbing)) : Float(mostProbing)
+    let windows = gap.isFinite ? min(max(400 * gap, Float(leastProbing)), Float(mostProbing)) : Float(mostProbing)
     return max(1, Int(windows)) * window
   }
 }

@@ -4,36 +4,35 @@ extension Connection {
   /// Whether to ask for zero copy.
   @inline(__always)
   mutating func chooses(_ mode: WriteMode, byteCount: Int) throws(ZeroCopyError) -> Bool {
-    guard mode != .copy else { return false }
-    if mode == .automatic, !prefersZeroCopy(byteCount) { return false }
-    if availability != .available || copiesDue > 0, try !isWorthTrying(mode) { return false }
+    if mode == .copy { return false }
+    if availability != .available || copiesDue > 0 { return try choosesHindered(mode, byteCount: byteCount) }
+    if mode == .automatic {
+      let zeroCopy = policy.choosesZeroCopy(byteCount: byteCount) { .now }
+      if policy.hasNews { tellExperience() }
+      return zeroCopy
+    }
     // An empty TCP send takes no id and an empty datagram takes one (rule 3): there is nothing to gain.
     return byteCount > 0
   }
 
+  /// The same, where zero copy could not be had lately.
   @inline(never)
-  private mutating func prefersZeroCopy(_ byteCount: Int) -> Bool {
-    // There is nothing to compare with.
-    guard availability.isAvailable else { return policy.isExpectedToGain(byteCount: byteCount) }
-    let prefers = policy.choosesZeroCopy(byteCount: byteCount) { .now }
-    if policy.hasNews { configuration.experience.merge(policy.takeNews(), of: path) }
-    return prefers
-  }
-
-  /// Looks again whether zero copy can be had on a socket where it could not.
-  @inline(never)
-  private mutating func isWorthTrying(_ mode: WriteMode) throws(ZeroCopyError) -> Bool {
+  private mutating func choosesHindered(_ mode: WriteMode, byteCount: Int) throws(ZeroCopyError) -> Bool {
     if availability == .unavailable(.earlierSends) { checkEarlierSends() }
     if case .unavailable(let reason) = availability {
       if mode == .zeroCopy { throw .unavailable(reason) }
-      fallBack()
-      return false
+    } else {
+      // Looks again whether it can be had, but now and then only: finding out has its price.
+      if mode == .zeroCopy || copiesDue == 0 { return byteCount > 0 }
+      copiesDue -= 1
     }
-    if mode == .zeroCopy { return true }
-    guard copiesDue > 0 else { return true }
-    copiesDue -= 1
-    fallBack()
+    if policy.isExpectedToGain(byteCount: byteCount) { fallBack() }
     return false
+  }
+
+  @inline(never)
+  private mutating func tellExperience() {
+    configuration.experience.merge(policy.takeNews(), of: path)
   }
 
   /// Copies what was to go without.
