@@ -111,7 +111,7 @@ package struct ClassPolicy: Sendable {
     let isClear = used.middle.upperBound < other.middle.lowerBound || other.middle.upperBound < used.middle.lowerBound
     guard isClear || tried >= 2 * pace.mostWindows else { return false }
     // What cannot be told apart stays as it is.
-    if other.typical < 0.97 * used.typical {
+    if other.typical < (isClear ? 0.97 : pace.worthChanging) * used.typical {
       usesZeroCopy.toggle()
       changes += 1
     }
@@ -137,7 +137,8 @@ package struct ClassPolicy: Sendable {
 
   /// The other way: looks whether it has become the cheaper one.
   private mutating func addProbe(_ cost: Float) {
-    guard cost < used.typical else {
+    let isCheaperByNow = other.windows > pace.leastWindows && other.typical < pace.worthChanging * used.typical
+    guard cost < pace.lessByChance * used.typical || isCheaperByNow else {
       suspicions = 0
       return schedule()
     }

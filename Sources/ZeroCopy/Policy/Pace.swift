@@ -21,9 +21,13 @@ struct Pace: Sendable {
   let leastProbing: Int
   let mostProbing: Int
 
-  /// Of what the way in use has cost so far: what is outside may be a change.
+  /// Of what the way in use has cost so far: what it costs outside of these may be a change, and so may a look at the
+  /// other way that costs less than `lessByChance` does.
   let least: Float
   let most: Float
+  let lessByChance: Float
+  /// Of the way in use: what the other one must cost less than, to be used instead where chance may have had a hand.
+  let worthChanging: Float
 
   init(_ size: SizeClass, isDatagram: Bool) {
     let bytes = size.range.lowerBound
@@ -33,17 +37,18 @@ struct Pace: Sendable {
       settling = 1
       (leastWindows, mostWindows, leastWindowsFarApart) = (4, 10, 2)
       interval = max(128, (4 << 20) / bytes)
-      (least, most) = (0.6, 1.6)
+      (least, most, lessByChance, worthChanging) = (0.6, 1.6, 1, 0.97)
       leastProbing = 256 / window
       mostProbing = max(leastProbing, (32 << 20) / bytes / window)
     } else {
       window = max(1, (1 << 20) / bytes)
       skip = window / 2
       settling = window
-      (leastWindows, mostWindows) = (3, bytes < 1 << 20 ? 12 : max(3, (24 << 20) / bytes / 2))
+      leastWindows = bytes < 2 << 20 ? 5 : 3
+      mostWindows = bytes < 1 << 20 ? 12 : max(leastWindows, (24 << 20) / bytes / 2)
       leastWindowsFarApart = leastWindows
       interval = 8 * window
-      (least, most) = (0.5, 2)
+      (least, most, lessByChance, worthChanging) = (0.5, 2, 0.8, 0.9)
       leastProbing = 16
       mostProbing = max(leastProbing, (32 << 20) / (window * bytes))
     }
