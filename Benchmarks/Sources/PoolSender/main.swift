@@ -1,6 +1,6 @@
 // Sends the buffers of a pool in turn, and prints what that cost: processor seconds a GiB.
 //
-//   PoolSender [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS
+//   PoolSender [udp:]ADDRESS:PORT zerocopy|copy|automatic huge|standard COUNT SIZE SLOTS
 //
 // The buffers are filled once, and only marked as filled after that: what is measured is taking, sending and
 // getting back. All of them go in turn, the one that was used longest ago first, so that the memory is as cold as
@@ -72,6 +72,7 @@ func run(_ job: Job) throws -> Double {
   try socket.flush(timeout: .seconds(60))
   let used = processorTime() - before
   for d in socket.decisions { fail0("\(d) changes \(d.changes)\n") }
+  if job.mode == .automatic { for decision in socket.decisions { complain("\(decision)\n") } }
   try socket.close(timeout: .seconds(60))
   return used
 }
@@ -94,16 +95,20 @@ func processorTime() -> Double {
 
 func fail0(_ message: String) { _ = unsafe message.withCString { unsafe write(2, $0, strlen($0)) } }
 func fail(_ message: String, _ status: CInt) -> Never {
+  complain(message)
+  exit(status)
+}
+
+func complain(_ message: String) {
   // Standard error's own handle is a global variable that Swift 6 does not let pass.
   _ = unsafe message.withCString { unsafe write(2, $0, strlen($0)) }
-  exit(status)
 }
 
 do {
   let job = try Job(CommandLine.arguments)
   print(try run(job) / (Double(job.size) * Double(job.count) / Double(1 << 30)))
 } catch is Usage {
-  fail("usage: PoolSender [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS\n", 2)
+  fail("usage: PoolSender [udp:]ADDRESS:PORT zerocopy|copy|automatic huge|standard COUNT SIZE SLOTS\n", 2)
 } catch {
   fail("PoolSender: \(error)\n", 1)
 }

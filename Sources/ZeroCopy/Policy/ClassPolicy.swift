@@ -31,7 +31,7 @@ package struct ClassPolicy: Sendable {
   private var probes = false
   /// Windows measured since trying began.
   private var tried = 0
-  /// Windows in a row that did not fit: of the way in use, and of the other one.
+  /// Windows in a row that did not fit: of the way in use, below 0 where they cost less, and of the other one.
   private var surprises = 0
   private var suspicions = 0
 
@@ -107,8 +107,8 @@ package struct ClassPolicy: Sendable {
   private mutating func decide() -> Bool {
     let isFar = max(used.typical, other.typical) > 1.5 * min(used.typical, other.typical)
     let least = isFar ? pace.leastWindowsFarApart : pace.leastWindows
-    guard min(used.windows, other.windows) >= least else { return false }
-    let isClear = used.middle.upperBound < other.middle.lowerBound || other.middle.upperBound < used.middle.lowerBound
+    guard tried >= 2 * least else { return false }
+    let isClear = used.isClearly(apartFrom: other)
     guard isClear || tried >= 2 * pace.mostWindows else { return false }
     // What cannot be told apart stays as it is.
     if other.typical < (isClear ? 0.97 : pace.worthChanging) * used.typical {
@@ -122,36 +122,39 @@ package struct ClassPolicy: Sendable {
 
   /// The way in use: looks whether it costs what it did.
   private mutating func addUsed(_ cost: Float, _ expected: CostEstimate) {
-    guard cost < pace.least * expected.typical || cost > pace.most * expected.typical else {
+    let isDearer = cost > pace.most * expected.typical
+    guard isDearer || cost < pace.least * expected.typical else {
       surprises = 0
       untilProbe -= 1
       probes = untilProbe <= 0
       untilWindow = probes ? 0 : pace.interval
       return
     }
-    surprises += 1
-    if surprises >= 3 { return tryBoth() }
+    if isDearer != (surprises > 0) { surprises = 0 }
+    surprises += isDearer ? 1 : -1
+    if abs(surprises) >= pace.surprises { return tryBoth() }
     // Chance, or a change: the next one tells.
     untilWindow = pace.window
   }
 
   /// The other way: looks whether it has become the cheaper one.
   private mutating func addProbe(_ cost: Float) {
-    let isCheaperByNow = other.windows > pace.leastWindows && other.typical < pace.worthChanging * used.typical
+    let isCheaperByNow =
+      other.windows > pace.leastWindows && other.typical < pace.worthChanging * used.typical
     guard cost < pace.lessByChance * used.typical || isCheaperByNow else {
       suspicions = 0
       return schedule()
     }
     suspicions += 1
-    if suspicions >= 2 { return tryBoth() }
+    if suspicions >= pace.suspicions { return tryBoth() }
     (probes, untilProbe, untilWindow) = (false, 1, pace.window)
   }
 
   private mutating func tryBoth() {
     reason = .trying
     (tried, probes, surprises, suspicions) = (0, false, 0, 0)
-    copying.forget(downTo: 0)
-    zeroCopy.forget(downTo: 0)
+    copying.forget(downTo: pace.memory)
+    zeroCopy.forget(downTo: pace.memory)
     untilWindow = 0
   }
 

@@ -1,7 +1,8 @@
 /// What a byte has cost lately, by the last sixteen windows of sends.
 ///
-/// The mean of their middle half: what an interrupt or a page fault adds to one of them does not count, and what
-/// comes in two kinds (a send that fills a packet and one that waits for the peer) counts in proportion.
+/// The mean without the extremes: what an interrupt or a page fault adds to one of them does not count, and what comes
+/// in two kinds (sends that fill the socket's buffer, and sends that meet the peer's acknowledgements) counts in
+/// proportion.
 package struct CostEstimate: Sendable {
   private static let capacity = SIMD16<Float>.scalarCount
 
@@ -13,8 +14,8 @@ package struct CostEstimate: Sendable {
 
   /// Nanoseconds a byte; 0 where nothing is known.
   package private(set) var typical: Float = 0
-  /// The bounds of the middle half.
-  package private(set) var middle: ClosedRange<Float> = 0...0
+  /// The square of the standard error of `typical`.
+  private var squaredError: Float = 0
 
   package init() {}
 
@@ -36,9 +37,15 @@ package struct CostEstimate: Sendable {
     update()
   }
 
+  /// Whether the two differ by more than chance would have it.
+  package func isClearly(apartFrom other: CostEstimate) -> Bool {
+    let difference = typical - other.typical
+    return difference * difference > 4 * (squaredError + other.squaredError)
+  }
+
   private mutating func update() {
     guard windows > 0 else {
-      (typical, middle) = (0, 0...0)
+      (typical, squaredError) = (0, 0)
       return
     }
     // By insertion, in place: sixteen at most, and nothing is allocated.
@@ -52,10 +59,13 @@ package struct CostEstimate: Sendable {
       }
       sorted[at] = value
     }
-    let cut = windows / 4
+    let cut = windows > 3 ? (windows + 4) / 8 : 0
+    let count = Float(windows - 2 * cut)
     var sum: Float = 0
     for index in cut..<windows - cut { sum += sorted[index] }
-    typical = sum / Float(windows - 2 * cut)
-    middle = sorted[cut]...sorted[windows - cut - 1]
+    typical = sum / count
+    var squares: Float = 0
+    for index in cut..<windows - cut { squares += (sorted[index] - typical) * (sorted[index] - typical) }
+    squaredError = windows > 1 ? squares / (count * max(1, count - 1)) : .infinity
   }
 }

@@ -28,6 +28,12 @@ struct Pace: Sendable {
   let lessByChance: Float
   /// Of the way in use: what the other one must cost less than, to be used instead where chance may have had a hand.
   let worthChanging: Float
+  /// How many windows in a row must be surprising, all in one direction, before both ways are tried anew: of the way in
+  /// use, and of the other one.
+  let surprises: Int
+  let suspicions: Int
+  /// Windows of the past that count beside new ones when both ways are tried anew.
+  let memory: Int
 
   init(_ size: SizeClass, isDatagram: Bool) {
     let bytes = size.range.lowerBound
@@ -38,26 +44,34 @@ struct Pace: Sendable {
       (leastWindows, mostWindows, leastWindowsFarApart) = (4, 10, 2)
       interval = max(128, (4 << 20) / bytes)
       (least, most, lessByChance, worthChanging) = (0.6, 1.6, 1, 0.97)
+      (surprises, suspicions, memory) = (3, 2, 0)
       leastProbing = 256 / window
       mostProbing = max(leastProbing, (32 << 20) / bytes / window)
-    } else {
+    } else if bytes < 2 << 20 {
       window = max(1, (1 << 20) / bytes)
       skip = window / 2
       settling = window
-      leastWindows = bytes < 2 << 20 ? 5 : 3
-      mostWindows = bytes < 1 << 20 ? 12 : max(leastWindows, (24 << 20) / bytes / 2)
-      leastWindowsFarApart = leastWindows
+      (leastWindows, mostWindows, leastWindowsFarApart) = (5, 12, 5)
       interval = 8 * window
       (least, most, lessByChance, worthChanging) = (0.5, 2, 0.8, 0.9)
-      leastProbing = 16
-      mostProbing = max(leastProbing, (32 << 20) / (window * bytes))
+      (surprises, suspicions, memory) = (5, 3, 3)
+      (leastProbing, mostProbing) = (16, (32 << 20) / (window * bytes))
+    } else {
+      // 64 MiB are few sends of such a size: a look at the other way costs much, and there is no time for many.
+      (window, skip, settling) = (1, 1, 1)
+      (leastWindows, mostWindows, leastWindowsFarApart) = (3, 5, 3)
+      interval = 6
+      (least, most, lessByChance, worthChanging) = (0.6, 1.7, 0.8, 0.9)
+      (surprises, suspicions, memory) = (3, 1, 0)
+      (leastProbing, mostProbing) = (16, 24)
     }
   }
 
   /// The sends between two looks at the other way, so that looking costs a quarter of a per cent where the bounds allow.
   /// - Parameter gap: What the other way costs beyond the one in use, of that one.
   func probing(gap: Float) -> Int {
-    let windows = gap.isFinite ? min(max(400 * gap, Float(leastProbing)), Float(mostProbing)) : Float(mostProbing)
+    let windows =
+      gap.isFinite ? min(max(400 * gap, Float(leastProbing)), Float(mostProbing)) : Float(mostProbing)
     return max(1, Int(windows)) * window
   }
 }

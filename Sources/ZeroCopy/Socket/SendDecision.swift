@@ -63,7 +63,8 @@ public struct SendDecision: Sendable, Hashable, CustomStringConvertible {
   }
 
   private static func text(_ sizes: Range<Int>) -> String {
-    sizes.upperBound == .max ? "from \(sizes.lowerBound) bytes" : "\(sizes.lowerBound)..<\(sizes.upperBound) bytes"
+    sizes.upperBound == .max
+      ? "from \(sizes.lowerBound) bytes" : "\(sizes.lowerBound)..<\(sizes.upperBound) bytes"
   }
 
   /// Three digits behind the point.

@@ -35,7 +35,8 @@ struct SimulatedPath {
         return ThreadTime(thread: thread, nanoseconds: time)
       }
       policy.accepted(byteCount)
-      let cost = (zeroCopy ? costs.zeroCopy : costs.copying) * Double.random(in: 1 - noise...1 + noise, using: &random)
+      let cost =
+        (zeroCopy ? costs.zeroCopy : costs.copying) * Double.random(in: 1 - noise...1 + noise, using: &random)
       self.readings += readings
       spent += cost
       // A reading costs some 400 ns.
