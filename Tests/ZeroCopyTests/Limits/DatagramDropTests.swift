@@ -47,8 +47,8 @@ extension LimitTests {
         #expect(statistics.completed == statistics.zeroCopySends)
         #expect(statistics.unknownNotifications == 0)
         #expect(statistics.settled == 0)
-        // What was dropped was tried once more by copying, which is dropped as a rule too.
-        if mode == .automatic { #expect(statistics.fallbacks >= dropped) }
+        // What was dropped without being copied was tried once more by copying, which is dropped as a rule too.
+        if mode == .automatic { #expect(statistics.fallbacks > 0) }
         pair.server.setBlocking(false)
         #expect(error { () throws(ZeroCopyError) in try pair.server.readOneByte() }?.code == .wouldBlock)
       }
