@@ -46,6 +46,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 NEXT(ssize_t, send, (int, const void *, size_t, int))
 NEXT(ssize_t, sendmsg, (int, const struct msghdr *, int))
+NEXT(int, sendmmsg, (int, struct mmsghdr *, unsigned, int))
 NEXT(int, recvmmsg, (int, struct mmsghdr *, unsigned, int, struct timespec *))
 NEXT(int, getsockopt, (int, int, int, void *, socklen_t *))
 NEXT(int, epoll_ctl, (int, int, int, struct epoll_event *))
@@ -245,6 +246,18 @@ ssize_t send(int fd, const void *memory, size_t length, int flags) {
   struct iovec piece = {(void *)memory, length};
   struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
   return sendmsg(fd, &message, flags);
+}
+
+// One after the other, as the kernel does: the first that fails ends it.
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
+  if (!enter(fd)) return next_sendmmsg()(fd, messages, count, flags);
+  leave();
+  for (unsigned i = 0; i < count; i++) {
+    ssize_t sent = sendmsg(fd, &messages[i].msg_hdr, flags);
+    if (sent < 0) return i > 0 ? (int)i : -1;
+    messages[i].msg_len = (unsigned)sent;
+  }
+  return (int)count;
 }
 
 // ---- What goes with them ----------------------------------------------------------------------

@@ -38,6 +38,31 @@ int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags);
 // recv(2). Bytes, 0 at the end of the stream, or -errno.
 int64_t czc_receive(int fd, void *memory, size_t capacity);
 
+// ---- Datagrams (segments.c) -------------------------------------------------------------------
+
+// getsockopt(UDP_SEGMENT): bytes of each datagram that a send of this socket is cut into, 0 where it is not
+// cut; -errno where the socket, or the kernel, cannot.
+int czc_segment_size(int fd);
+// setsockopt(UDP_SEGMENT), 0 to 65,535.
+int czc_set_segment_size(int fd, int size);
+
+// As czc_send, cut into datagrams of `segment_size` bytes, the last one shorter: a control message UDP_SEGMENT.
+// Kernels before 4.18 pass it over in silence: ask czc_segment_size first. -ENOSYS off Linux.
+int64_t czc_send_segments(int fd, const czc_buffer *buffers, int count, int flags, uint16_t segment_size);
+
+// The most datagrams that one czc_send_datagrams takes.
+enum { CZC_MAX_DATAGRAMS = 256 };
+
+// sendmmsg(2): sends each buffer as one datagram, or as several where `segment_size` is not 0. How many buffers
+// were accepted, which is fewer where one failed; -errno where it was the first. A loop over send(2) off Linux.
+int czc_send_datagrams(int fd, const czc_buffer *datagrams, int count, int flags, uint16_t segment_size);
+
+// The most whole segments that this kernel makes of one send, found out by sending to itself over the loopback.
+int czc_most_segments(void);
+
+// 1 where a UDP socket sends checksums, 0 where they are switched off (SO_NO_CHECK, UDP_NO_CHECK6_TX).
+int czc_sends_checksums(int fd, int family);
+
 // ---- Notifications (notifications.c) ----------------------------------------------------------
 
 // One notification: the sends `first` to `last`, both included, counted modulo 2^32 (rule 1).
