@@ -55,7 +55,12 @@ let package = Package(
       ],
       path: "Tests/Soak"),
     .testTarget(name: "CZeroCopyTests", dependencies: ["CZeroCopy", "TestSupport"]),
-    .testTarget(name: "ZeroCopyTests", dependencies: ["ZeroCopy", "CZeroCopy", "TestSupport", system]),
+    .testTarget(
+      name: "ZeroCopyTests",
+      dependencies: [
+        "ZeroCopy", "CZeroCopy", "TestSupport", system,
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
     .testTarget(name: "ZeroCopyToolTests", dependencies: ["ZeroCopyTool", "ZeroCopy", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

@@ -116,6 +116,8 @@ public final class BufferPool: Sendable {
     }
   }
 
+  func isShared(_ slot: Int32) -> Bool { owners.isShared(slot) }
+
   /// For debugging: nobody touches a slot that is in flight. For who owns it, and will not send more of it.
   func noteInFlight(_ slot: Int32) {
     if protectsInFlight, owners.isShared(slot) { memory.protect(Int(slot), accessible: false) }

@@ -17,6 +17,9 @@ struct SlotShare: ~Copyable, Sendable {
     return SlotShare(owning: slot, of: pool)
   }
 
+  /// Whether a send of it is in flight, for the owner that is its buffer.
+  var isShared: Bool { pool.isShared(slot) }
+
   /// Nothing more is read from the memory but by the kernel.
   func noteInFlight() { pool.noteInFlight(slot) }
 

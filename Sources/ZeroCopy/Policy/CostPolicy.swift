@@ -44,8 +44,6 @@ package struct CostPolicy: Sendable {
   }
 
   private let isDatagram: Bool
-  /// The longest send that the path does not copy in any case.
-  private var longest: Int
   private var classes: [ClassPolicy] = []
   private var window: Window?
   private var run = Run()
@@ -59,18 +57,15 @@ package struct CostPolicy: Sendable {
   /// Something was decided since `takeNews`.
   package private(set) var hasNews = false
 
-  /// - Parameters:
-  ///   - longest: Of the sends that can go without copying: a datagram above it is cut into fragments, which are
-  ///     copied (rule 21).
-  ///   - learnt: What an earlier socket on the same path has found out.
-  package init(isDatagram: Bool, longest: Int = .max, learnt: CostTable? = nil) {
-    (self.isDatagram, self.longest, self.learnt) = (isDatagram, longest, learnt)
+  /// - Parameter learnt: What an earlier socket on the same path has found out.
+  package init(isDatagram: Bool, learnt: CostTable? = nil) {
+    (self.isDatagram, self.learnt) = (isDatagram, learnt)
   }
 
   /// What is expected where nothing was measured. Streams were seen to gain from about 1 MiB, and datagrams from
   /// 32 KiB; in between it depends.
   package func isExpectedToGain(byteCount: Int) -> Bool {
-    byteCount >= (isDatagram ? 32 << 10 : 256 << 10) && byteCount <= longest
+    byteCount >= (isDatagram ? 32 << 10 : 256 << 10)
   }
 
   /// Whether to send without copying. Then `accepted` follows, or `spoil`.
@@ -87,7 +82,7 @@ package struct CostPolicy: Sendable {
   @inline(never)
   private mutating func choose(_ byteCount: Int, _ now: () -> ThreadTime) -> Bool {
     counts = false
-    guard byteCount <= longest, let size = SizeClass(byteCount: byteCount) else { return false }
+    guard let size = SizeClass(byteCount: byteCount) else { return false }
     endRun()
     if classes.isEmpty { begin() }
     if window == nil {
@@ -103,9 +98,8 @@ package struct CostPolicy: Sendable {
 
   private mutating func beginRun(_ size: SizeClass) {
     let range = size.range
-    let last = min(range.upperBound - 1, longest)
     run = Run(
-      size: size, first: range.lowerBound, sizes: UInt(last - range.lowerBound) + 1,
+      size: size, first: range.lowerBound, sizes: UInt(range.count),
       left: classes[size.index].untilWindow - 1, zeroCopy: classes[size.index].usesZeroCopy)
     classes[size.index].untilWindow = 1
   }

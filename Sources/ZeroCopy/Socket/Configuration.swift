@@ -46,6 +46,15 @@ public struct Configuration: Sendable {
   /// where this one's findings go: `.automatic` begins with it. Give one to several configurations, so that they share it.
   public var experience: PathExperience
 
+  /// `UDP_SEGMENT`: cuts each send into datagrams of so many bytes, the last one shorter; 1 to 65,535. The socket
+  /// must be of UDP: any other is refused with `.invalidArgument`, and `.segmentationUnavailable` is thrown where the
+  /// system cannot. A call may say otherwise for its own send. `nil`: a send is one datagram.
+  ///
+  /// A segment has to fit a packet of the path (its MTU less 28 bytes of headers, 48 for IPv6), and a send must not be
+  /// more than 65,507 bytes, nor more segments than the kernel makes of one: 64, and 128 from Linux 6.9 on. One send
+  /// takes one notification, and costs little more than one datagram.
+  public var segmentSize: Int?
+
   /// What is not named is as a connection wants it that moves large memory: automatic mode, ten seconds to
   /// connect to an address, a minute for a peer that takes nothing, no delay for small writes.
   public init(
@@ -60,6 +69,7 @@ public struct Configuration: Sendable {
     budget: SendBudget? = nil,
     acknowledgementTimeout: Duration? = nil,
     leastRate: Int? = nil,
+    segmentSize: Int? = nil,
     experience: PathExperience = PathExperience()
   ) {
     self.mode = mode
@@ -73,6 +83,7 @@ public struct Configuration: Sendable {
     self.budget = budget
     self.acknowledgementTimeout = acknowledgementTimeout
     self.leastRate = leastRate
+    self.segmentSize = segmentSize
     self.experience = experience
   }
 }

@@ -1,6 +1,6 @@
 /// What a socket has done since it was made.
 public struct Statistics: Sendable, Hashable, CustomStringConvertible {
-  /// Calls of `sendmsg` that were accepted, zero-copy or not.
+  /// Sends that were accepted, zero-copy or not: calls of `sendmsg`, and what a call of `sendmmsg` sends each.
   public internal(set) var sends = 0
   /// Bytes that were accepted.
   public internal(set) var bytes = 0

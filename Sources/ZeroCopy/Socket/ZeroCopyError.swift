@@ -49,9 +49,13 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     /// The kernel dropped the datagram on its way out. The socket stays usable. With zero copy the memory
     /// may still be in flight: `flush` before it is used again.
     public static let datagramDropped = Code("datagramDropped")
-    /// The datagram is larger than the socket or the path takes, or in more pieces than zero copy takes: 17
-    /// pages or parts of pages, as a rule. The socket stays usable.
+    /// The datagram, or its segments, are larger than the socket or the path takes, or the segments are more than
+    /// the kernel makes of one send, or it is more pieces than zero copy takes: 17 pages or parts of pages, as
+    /// a rule. The message says which. The socket stays usable.
     public static let messageTooLong = Code("messageTooLong")
+    /// A send cannot be cut into datagrams: by this kernel (before 4.18), this device (without checksums, before
+    /// 6.11), or this socket, whose checksums are switched off. The socket stays usable: send each by itself.
+    public static let segmentationUnavailable = Code("segmentationUnavailable")
     /// The memory cannot be read: a mapped file has become shorter, or it is device memory. The socket
     /// stays usable.
     public static let unreadableMemory = Code("unreadableMemory")
@@ -59,7 +63,7 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     public static let unsuitableDescriptor = Code("unsuitableDescriptor")
     /// Sends are in flight, and the call would lose track of them. Call `flush` first.
     public static let sendsInFlight = Code("sendsInFlight")
-    /// A size, a count or a limit that makes no sense. Nothing was made.
+    /// A size, a count or a limit that makes no sense. Nothing was made, or sent.
     public static let invalidArgument = Code("invalidArgument")
     /// There is not enough memory. Nothing was made.
     public static let outOfMemory = Code("outOfMemory")

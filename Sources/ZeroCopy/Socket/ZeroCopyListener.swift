@@ -21,7 +21,8 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
   /// - Parameters:
   ///   - endpoint: A stream endpoint; 0.0.0.0 and [::] are every address of this machine.
   ///   - configuration: For the sockets that will be accepted.
-  /// - Throws: `.invalidEndpoint`, for datagram endpoints too; `.unresolvedName`; `.listenFailed`.
+  /// - Throws: `.invalidEndpoint`, for datagram endpoints too; `.unresolvedName`; `.listenFailed`;
+  ///   `.invalidArgument` for a segment size.
   public init(
     binding endpoint: Endpoint, configuration: Configuration = Configuration()
   ) throws(ZeroCopyError) {
@@ -29,6 +30,10 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
       throw ZeroCopyError(
         .invalidEndpoint, "'\(endpoint)' is a datagram endpoint, which nothing can be accepted from",
         isSocketUsable: false)
+    }
+    if configuration.segmentSize != nil {
+      throw ZeroCopyError(
+        .invalidArgument, "segmentSize is for UDP sockets, and none is accepted here", isSocketUsable: false)
     }
     var failure = Errno.addressNotAvailable
     for address in try endpoint.addresses(passive: true) {

@@ -247,7 +247,7 @@ private struct Cursor {
 }
 
 /// Room for the buffers of one call, on the stack for the usual few.
-@unsafe private func withTemporary<Result>(
+@unsafe func withTemporary<Result>(
   _ capacity: Int, _ body: (UnsafeMutableBufferPointer<czc_buffer>) throws(ZeroCopyError) -> Result
 ) throws(ZeroCopyError) -> Result {
   // The standard library's own function passes typed errors on only as `any Error`.

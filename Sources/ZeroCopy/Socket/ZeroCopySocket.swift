@@ -30,7 +30,8 @@ public struct ZeroCopySocket: ~Copyable, Sendable {
   /// which cannot be bounded in time; give an address where that matters.
   ///
   /// The corresponding system calls are `getaddrinfo`, `socket`, `setsockopt(SO_ZEROCOPY)` and `connect`.
-  /// - Throws: `.invalidEndpoint`, `.unresolvedName`, `.connectionRefused`, `.timedOut`, `.connectFailed`.
+  /// - Throws: `.invalidEndpoint`, `.unresolvedName`, `.connectionRefused`, `.timedOut`, `.connectFailed`;
+  ///   `.invalidArgument`, `.segmentationUnavailable` for the configuration's segment size.
   public static func connect(
     to endpoint: Endpoint, configuration: Configuration = Configuration()
   ) throws(ZeroCopyError) -> ZeroCopySocket {
@@ -67,7 +68,8 @@ public struct ZeroCopySocket: ~Copyable, Sendable {
   /// descriptor that SwiftNIO or Dispatch serves: they take a notification for an error.
   ///
   /// The descriptor is made close-on-exec, and what the configuration sets is set.
-  /// - Throws: `.unsuitableDescriptor`.
+  /// - Throws: `.unsuitableDescriptor`; `.invalidArgument`, `.segmentationUnavailable` for the configuration's
+  ///   segment size.
   public init(
     adopting descriptor: FileDescriptor, configuration: Configuration = Configuration()
   ) throws(ZeroCopyError) {
@@ -94,6 +96,7 @@ public struct ZeroCopySocket: ~Copyable, Sendable {
         .unsuitableDescriptor, why, errno: result < 0 ? Errno(rawValue: -result) : nil,
         isSocketUsable: false)
     }
+    if let size = configuration.segmentSize { try Segments.set(size, on: number, facts) }
     if hasHistory { _ = czc_prepare(number) }
     configuration.apply(to: number, facts)
     connection = Connection(

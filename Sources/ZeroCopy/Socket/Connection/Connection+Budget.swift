@@ -26,6 +26,22 @@ extension Connection {
     return unsafe attemptZeroCopy(pieces, waiting, share)
   }
 
+  /// Takes what a datagram counts of the budget, where there is one.
+  mutating func takeShare(_ share: inout BudgetShare?, ofDatagram byteCount: Int) -> Shortage? {
+    guard let budget = configuration.budget else { return nil }
+    let cost = SendBudget.cost(ofSend: byteCount)
+    guard inFlight.count < budget.maximumSendsPerSocket, budgetedBytes + cost <= budget.maximumBytesPerSocket
+    else {
+      return .budgetOfSocket
+    }
+    share = budget.share(cost)
+    switch share {
+    case .none: return .sharedBudget(cost: cost)
+    case .some: budgetedBytes += cost
+    }
+    return nil
+  }
+
   /// Waits until the budget has room, or something of ours was released.
   mutating func awaitBudget(_ cost: Int, _ deadline: Deadline) -> WaitEnd {
     guard let budget = configuration.budget else { return .done }

@@ -7,6 +7,7 @@ extension Connection {
     if mode == .copy { return false }
     if availability != .available || copiesDue > 0 { return try choosesHindered(mode, byteCount: byteCount) }
     if mode == .automatic {
+      if segments.arePathCopied(byteCount: byteCount) { return false }
       let zeroCopy = policy.choosesZeroCopy(byteCount: byteCount) { .now }
       if policy.hasNews { tellExperience() }
       return zeroCopy
@@ -26,7 +27,8 @@ extension Connection {
       if mode == .zeroCopy || copiesDue == 0 { return byteCount > 0 }
       copiesDue -= 1
     }
-    if policy.isExpectedToGain(byteCount: byteCount) { fallBack() }
+    let wouldGain = policy.isExpectedToGain(byteCount: byteCount) && !segments.arePathCopied(byteCount: byteCount)
+    if wouldGain { fallBack() }
     return false
   }
 
@@ -39,12 +41,6 @@ extension Connection {
   mutating func fallBack() {
     statistics.fallbacks += 1
     policy.spoil()
-  }
-
-  /// The longest datagram that the path does not cut into fragments, which are always copied (rule 21).
-  static func longestDatagram(_ number: CInt, _ facts: czc_socket_facts) -> Int {
-    // The headers of UDP over IPv6, which are the longer ones.
-    max(0, Int(czc_path_mtu(number, facts.family)) - 48)
   }
 
   /// What names the way to the peer, for `PathExperience`: the kind of socket and both ends without their ports.

@@ -41,20 +41,25 @@ extension Connection {
   mutating func writeNow(
     _ pieces: Pieces, mode: WriteMode, waiting: Waiting
   ) throws(ZeroCopyError) -> Int {
-    var waiting = waiting
-    // In the kernel nobody would see how fast the peer is.
-    if case .asDescriptor = waiting, configuration.leastRate != nil, czc_is_nonblocking(number) == 0 {
-      waiting = .until(Deadline(after: configuration.writeTimeout))
-    }
+    let waiting = watched(waiting)
     let zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
     let attempt = unsafe attempt(pieces, zeroCopy: zeroCopy, waiting)
     if case .accepted(let count) = attempt { return accepts(count) }
     return unsafe try persist(after: attempt, pieces, zeroCopy: zeroCopy, mode, waiting)
   }
 
+  /// Where `leastRate` is to be watched: in the kernel nobody would see how fast the peer is.
+  @inline(__always)
+  func watched(_ waiting: Waiting) -> Waiting {
+    if case .asDescriptor = waiting, configuration.leastRate != nil, czc_is_nonblocking(number) == 0 {
+      return .until(Deadline(after: configuration.writeTimeout))
+    }
+    return waiting
+  }
+
   /// Goes on after a first attempt that was not accepted. Kept apart, because most sends never come here.
   @inline(never)
-  private mutating func persist(
+  mutating func persist(
     after first: Attempt, _ pieces: Pieces, zeroCopy: Bool, _ mode: WriteMode, _ waiting: Waiting
   ) throws(ZeroCopyError) -> Int {
     var zeroCopy = zeroCopy
@@ -82,7 +87,7 @@ extension Connection {
         zeroCopy = false
         fallBack()
       case .failed(let errno):
-        throw failure(errno)
+        throw unsafe datagramRefusal(errno, byteCount: pieces.byteCount) ?? failure(errno)
       }
       attempt = unsafe self.attempt(pieces, zeroCopy: zeroCopy, waiting)
     }
@@ -108,7 +113,7 @@ extension Connection {
 
   /// What keeps a zero-copy send from being tried at all.
   @inline(__always)
-  private mutating func hindrance(byteCount: Int) -> Shortage? {
+  mutating func hindrance(byteCount: Int) -> Shortage? {
     if isMistrusted, !isTrustedAgain() { return .unknownBase }
     guard inFlight.count > 0 else { return nil }
     if !ids.isKnown { return .unknownBase }
@@ -124,8 +129,16 @@ extension Connection {
     return !isMistrusted
   }
 
+  @inline(__always)
+  private func transmit(_ pieces: Pieces, _ flags: CInt) -> Int64 {
+    guard segments.ofCall == 0 else {
+      return unsafe czc_send_segments(number, pieces.start, pieces.count, flags, segments.ofCall)
+    }
+    return unsafe czc_send(number, pieces.start, pieces.count, flags)
+  }
+
   private func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
-    let result = unsafe czc_send(number, pieces.start, pieces.count, waiting.flags)
+    let result = unsafe transmit(pieces, waiting.flags)
     if result >= 0 { return .accepted(Int(result)) }
     return .failed(Errno(rawValue: CInt(-result)))
   }
@@ -139,7 +152,7 @@ extension Connection {
       SendRecord(
         bytes: pieces.byteCount, keeping: lending.keep(forSendOf: pieces.byteCount), budget: budget))
     let flags = waiting.flags | CInt(CZC_SEND_ZEROCOPY)
-    let result = unsafe czc_send(number, pieces.start, pieces.count, flags)
+    let result = unsafe transmit(pieces, flags)
     if unsafe result != pieces.byteCount { lendAgain(accepted: max(0, Int(result))) }
     guard result >= 0 else { return refused(send, Errno(rawValue: CInt(-result))) }
     let accepted = Int(result)
@@ -164,7 +177,7 @@ extension Connection {
   }
 
   @inline(never)
-  private mutating func refused(_ send: UInt64, _ errno: Errno) -> Attempt {
+  mutating func refused(_ send: UInt64, _ errno: Errno) -> Attempt {
     let before = statistics.completed
     let tookID = takesBack(send, errno)
     // vsock answers ENOMEM where the others answer ENOBUFS (rule 5).
@@ -174,9 +187,10 @@ extension Connection {
   }
 
   /// Takes back the id of a call that failed.
+  /// - Parameter errno: `nil` where it is not known.
   /// - Returns: Whether the call took it all the same, as a datagram that failed after it was built does
   ///   (rule 2).
-  private mutating func takesBack(_ send: UInt64, _ errno: Errno) -> Bool {
+  mutating func takesBack(_ send: UInt64, _ errno: Errno?) -> Bool {
     inFlight.updateNewest { $0.isSend = false }
     if isDatagram {
       reap(untilEmpty: true)
@@ -184,13 +198,18 @@ extension Connection {
       // Not on the queue, and perhaps not free either: of a datagram that was dropped after its first
       // fragments had left, those may wait in a queueing discipline. Only the kernel's own count tells, and
       // that only where it was right before; else the id is held until everything is at rest.
-      if !errno.comesBeforeID, isUncertain || notificationBlocks() != inFlight.count - 1 {
+      if errno?.comesBeforeID != true, isUncertain || notificationBlocks() != inFlight.count - 1 {
         isUncertain = true
         return true
       }
     }
-    if let record = inFlight.takeBack() { budgetedBytes -= record.cost }
+    takeBackNewest()
     return false
+  }
+
+  /// The newest send has not used its number.
+  mutating func takeBackNewest() {
+    if let record = inFlight.takeBack() { budgetedBytes -= record.cost }
   }
 
   /// Makes room after a shortage: drains, then waits where that is allowed.
@@ -259,7 +278,7 @@ extension Errno {
 }
 
 extension Connection.Waiting {
-  fileprivate var flags: CInt {
+  var flags: CInt {
     switch self {
     case .asDescriptor: 0
     case .until: CInt(CZC_SEND_DONTWAIT)

@@ -16,6 +16,7 @@ struct Connection: ~Copyable, Sendable {
   let path: String
 
   var availability: Availability
+  var segments: Segments
   var inFlight = InFlight<SendRecord>()
   var ids: WireIDs
   var statistics = Statistics()
@@ -79,9 +80,8 @@ struct Connection: ~Copyable, Sendable {
     self.availability = availability
     let isDatagram = facts.type == CZC_DATAGRAM
     path = Self.path(number, facts)
-    policy = CostPolicy(
-      isDatagram: isDatagram, longest: isDatagram ? Self.longestDatagram(number, facts) : .max,
-      learnt: configuration.experience.table(of: path))
+    policy = CostPolicy(isDatagram: isDatagram, learnt: configuration.experience.table(of: path))
+    segments = Segments(of: number, facts)
     ids = WireIDs(base: hasHistory ? nil : 0)
     optionMemoryAtRest = hasHistory ? 0 : czc_option_memory(number)
     guard hasHistory else { return }

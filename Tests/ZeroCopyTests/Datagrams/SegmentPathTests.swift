@@ -1,0 +1,132 @@
+import CZeroCopy
+import Glibc
+import TestSupport
+import Testing
+import ZeroCopy
+
+/// A device that swallows packets, with an MTU of the test's own.
+@Suite(
+  "Segments, datagrams and the path", .enabled(if: mayMakeNetworks, "needs root, for a network of its own"))
+struct SegmentPathTests {
+  private static func enterSink(mtu: Int, _ more: String = "") throws {
+    try enterNewNetwork(
+      """
+      ip link add s0 type ifb && ip link set s0 mtu \(mtu) up && ip address add 10.9.8.1/24 dev s0
+      ip neighbour add 10.9.8.2 lladdr 02:00:00:00:00:02 dev s0
+      ip address add fd98::1/64 dev s0 nodad && ip neighbour add fd98::2 lladdr 02:00:00:00:00:02 dev s0
+      \(more)
+      """)
+  }
+
+  @Test(
+    "Automatic mode copies exactly the datagrams that the kernel would copy (rule 21)",
+    arguments: [("udp:10.9.8.2:9000", 28), ("udp:[fd98::2]:9000", 48)])
+  func aboveMTU(_ endpoint: String, _ headers: Int) throws {
+    try onOwnThread {
+      try Self.enterSink(mtu: 40_000)
+      var socket = try ZeroCopySocket.connect(to: endpoint)
+      let memory = UnsafeRawBufferPointer(pinnedBytes(40_000))
+      for size in [40_000 - headers, 40_000 - headers + 1] {
+        let isAbove = size > 40_000 - headers
+        let datagram = UnsafeRawBufferPointer(rebasing: memory[..<size])
+        try socket.writeAll(datagram, mode: .zeroCopy)
+        #expect(try socket.flush(timeout: .seconds(20)) == FlushResult(completed: 1, copied: isAbove ? 1 : 0))
+        try socket.writeAll(datagram, mode: .automatic)
+        #expect(try socket.flush(timeout: .seconds(20)) == FlushResult(completed: isAbove ? 0 : 1))
+      }
+      #expect(socket.statistics.fallbacks == 0)
+    }
+  }
+
+  @Test(
+    "Of a send that is cut, it is the segment that has to fit",
+    arguments: ["udp:10.9.8.2:9000", "udp:[fd98::2]:9000"])
+  func segmentsFit(_ endpoint: String) throws {
+    try onOwnThread {
+      try Self.enterSink(mtu: 1500)
+      let memory = UnsafeRawBufferPointer(pinnedBytes(60_000))
+      var socket = try ZeroCopySocket.connect(to: endpoint)
+      try socket.writeAll(memory, mode: .automatic)
+      #expect(socket.statistics.zeroCopySends == 0)
+      try socket.writeAll(memory, mode: .automatic, segmentSize: 1400)
+      #expect(try socket.flush(timeout: .seconds(20)) == FlushResult(completed: 1))
+      // What an earlier owner has set is known, too.
+      socket.setOption(17, 103, 1400)
+      var adopted = try ZeroCopySocket(adopting: socket.relinquish())
+      try adopted.writeAll(memory, mode: .automatic)
+      #expect(try adopted.flush(timeout: .seconds(20)) == FlushResult(completed: 1))
+    }
+  }
+
+  @Test(
+    "A segment above the MTU is refused with what fits, and no later send is released early (rule 2)",
+    arguments: [("udp:10.9.8.2:9000", 1472), ("udp:[fd98::2]:9000", 1452)], SegmentTests.modes)
+  func aboveMTU(_ path: (endpoint: String, longest: Int), _ mode: WriteMode) throws {
+    try onOwnThread {
+      try Self.enterSink(mtu: 1500)
+      let memory = UnsafeRawBufferPointer(pinnedBytes(60_000))
+      var socket = try ZeroCopySocket.connect(to: path.endpoint)
+      for _ in 0..<10 {
+        for _ in 0..<2 {
+          let failure = error { () throws(ZeroCopyError) in
+            try socket.writeAll(memory, mode: mode, segmentSize: path.longest + 1)
+          }
+          #expect(failure?.code == .messageTooLong)
+          #expect(failure?.message.contains(" \(path.longest);") == true)
+        }
+        // In the middle of a call: what is one segment fits.
+        let short = UnsafeRawBufferPointer(rebasing: memory[..<1000])
+        let all = [short, memory, short]
+        let accepted = try? socket.writeDatagrams(all, mode: mode, segmentSize: path.longest + 1)
+        // Before 6.14 the size is refused whatever there is to cut.
+        #expect(accepted == 1 || accepted == nil)
+        try socket.writeAll(memory, mode: .zeroCopy, segmentSize: path.longest)
+      }
+      try socket.flush(timeout: .seconds(20))
+      let statistics = socket.statistics
+      #expect(statistics.completed == statistics.zeroCopySends)
+      #expect(statistics.zeroCopySends >= 10)
+      #expect(statistics.copied == 0)
+      #expect(statistics.unknownNotifications == 0 && statistics.settled == 0)
+    }
+  }
+
+  @Test(
+    "Sends that a queue drops are told, keep their memory while a part waits, and their ids stay right (rule 18)"
+  )
+  func dropped() throws {
+    try onOwnThread {
+      // A queue that takes the packets of a few segments apart, and lets them go slowly.
+      try Self.enterSink(mtu: 1500, "tc qdisc add dev s0 root tbf rate 4mbit burst 3000 limit 20000")
+      var socket = try ZeroCopySocket.connect(to: "udp:10.9.8.2:9000")
+      socket.setOption(Int32(IPPROTO_IP), IP_RECVERR, 1)
+      let memory = UnsafeRawBufferPointer(pinnedBytes(12_000))
+      var accepted = 0
+      var dropped = 0
+      for number in 0..<30 {
+        if number % 3 == 0 {
+          let count = try? socket.writeDatagrams(
+            [memory, memory, memory], mode: .zeroCopy, segmentSize: 1200)
+          accepted += count ?? 0
+          if count != 3 { dropped += 1 }
+          continue
+        }
+        let failure = error { () throws(ZeroCopyError) in
+          try socket.writeAll(memory, mode: .zeroCopy, segmentSize: 1200)
+        }
+        if let failure {
+          #expect(failure.code == .datagramDropped)
+          dropped += 1
+        } else {
+          accepted += 1
+        }
+      }
+      #expect(accepted > 0 && dropped > 0)
+      try socket.flush(timeout: .seconds(20))
+      #expect(socket.statistics.completed == accepted)
+      #expect(socket.statistics.inFlight == 0)
+      #expect(socket.statistics.unknownNotifications == 0)
+      #expect(socket.statistics.settled == 0)
+    }
+  }
+}
