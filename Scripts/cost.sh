@@ -2,7 +2,7 @@
 # Measures what sending the buffers of a pool costs, beside copying from the same memory and beside plain C, where
 # zero copy really happens: the sender's processor time a GiB, and what a send takes besides.
 #
-#   Scripts/cost.sh [sink|wire|calls ...]    all unless told
+#   Scripts/cost.sh [sink|segments|wire|calls ...]    all unless told
 #
 # Subjects take turns within one run; what is shown are medians, and one subject that ran twice: their difference
 # is what a difference may be by chance. Ratios are to copying by the same program from the same kind of pages.
@@ -28,11 +28,16 @@ subjects=(
   'PoolSender zerocopy huge again'
 )
 
-# send_sink PROGRAM MODE PAGES, send_wire PROGRAM MODE PAGES: a GiB out of 64 MiB, and its cost on standard output.
+# send_PART PROGRAM MODE PAGES: a GiB out of 64 MiB, and its cost on standard output.
 # Called by name.
 # shellcheck disable=SC2317
 send_sink() {
   taskset -c 0 "$work/$1" udp:10.77.0.2:9 "$2" "$3" 16519 65000 1024
+}
+# 64,400 bytes are 46 segments of 1,400.
+# shellcheck disable=SC2317
+send_segments() {
+  taskset -c 0 "$work/$1" udp:10.77.0.2:9 "$2" "$3" 16673 64400 1024 1400
 }
 # shellcheck disable=SC2317
 send_wire() {
@@ -49,22 +54,22 @@ send_wire() {
   wait "$peer"
 }
 
-# In a lane: all rounds of it, a line for each cost.
+# In a lane: all rounds of a part, a line for each cost.
 if [[ ${1:-} == --inside ]]; then
-  lane=$2 work=$3
+  part=$2 work=$3
   for ((round = 0; round < rounds; round++)); do
     for ((turn = 0; turn < ${#subjects[@]}; turn++)); do
       # Each round begins with another one: who follows whom must not matter.
       at=$(((round + turn) % ${#subjects[@]}))
       # shellcheck disable=SC2086
-      cost=$("send_$lane" ${subjects[at]})
+      cost=$("send_$part" ${subjects[at]})
       printf '%s\t%s\n' "${subjects[at]}" "$cost"
     done
   done
   exit
 fi
 
-parts=${*:-sink wire calls}
+parts=${*:-sink segments wire calls}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -99,11 +104,11 @@ median() {
 }
 row() { printf '%-50s %12s %12s %12s  %s\n' "$@"; }
 
-# costs LANE WHAT: measures a lane, and prints its table; the figures stay in $of.
+# costs PART LANE WHAT: measures a part in its lane, and prints its table; the figures stay in $of.
 declare -A of
 costs() {
-  in_lane "$1" "$0" --inside "$1" "$work" >"$work/costs" || return 1
-  printf '\n%s; medians of %s rounds\n' "$2" "$rounds"
+  in_lane "$2" "$0" --inside "$1" "$work" >"$work/costs" || return 1
+  printf '\n%s; medians of %s rounds\n' "$3" "$rounds"
   row 'subject' 'CPU s a GiB' 'of copying' 'of plain C' ''
   local subject program mode pages rest ratio beside
   for subject in "${subjects[@]}"; do of[$subject]=$(median "$subject"); done
@@ -146,12 +151,18 @@ swift build -c release --package-path "$root/Benchmarks" >"$work/said" 2>&1 || g
 built=$(swift build -c release --package-path "$root/Benchmarks" --show-bin-path)
 cp "$built/PoolSender" "$work/PoolSender"
 
-if wants sink && costs sink 'sink: UDP, 65,000 bytes a send, over 64 MiB'; then
+if wants sink && costs sink sink 'sink: UDP, 65,000 bytes a send, over 64 MiB'; then
   bar 'pool with huge pages, of copying' "$(ratio huge)" 0.36
   bar 'pool with standard pages, of copying' "$(ratio standard)" 0.46
 fi
 
-if wants wire && costs wire 'wire: TCP, 4 MiB a send, over 64 MiB'; then
+if wants segments &&
+  costs segments sink 'sink: UDP, 64,400 bytes a send in segments of 1,400, over 64 MiB'; then
+  bar 'pool with huge pages, of copying' "$(ratio huge)" 0.38
+  bar 'pool with standard pages, of copying' "$(ratio standard)" 0.46
+fi
+
+if wants wire && costs wire wire 'wire: TCP, 4 MiB a send, over 64 MiB'; then
   also=
   if is "$(beside huge) <= 1.05"; then also="$(beside huge) of plain C, <= 1.05"; fi
   bar 'pool with huge pages, of copying' "$(ratio huge)" 0.75 "$also"

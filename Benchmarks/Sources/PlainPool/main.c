@@ -1,6 +1,6 @@
 // The floor that a pool is compared with: slots of memory, sent in turn by a plain, careful loop.
 //
-//   PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS
+//   PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT]
 //
 // Does what PoolSender does, with the same memory laid out in the same way, and prints the same. A slot is sent
 // again only when its last send is done.
@@ -58,9 +58,9 @@ static double processor_time(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 7) {
+  if (argc < 7 || argc > 8) {
     fprintf(stderr,
-            "usage: PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS\n");
+            "usage: PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT]\n");
     return 2;
   }
   bool zerocopy = strcmp(argv[2], "zerocopy") == 0;
@@ -74,6 +74,9 @@ int main(int argc, char **argv) {
   if (!ends) fail("calloc");
 
   int fd = open_connection(argv[1], zerocopy);
+  int segment = argc > 7 ? (int)number(argv[7], 1) : 0;
+  if (segment > 0 && setsockopt(fd, IPPROTO_UDP, 103 /* UDP_SEGMENT */, &segment, sizeof segment) < 0)
+    fail("UDP_SEGMENT");
   int flags = MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
   uint64_t issued = 0, completed = 0;
   int since_reap = 0;

@@ -1,6 +1,8 @@
 // Sends the buffers of a pool in turn, and prints what that cost: processor seconds a GiB.
 //
-//   PoolSender [udp:]ADDRESS:PORT zerocopy|copy|automatic huge|standard COUNT SIZE SLOTS
+//   PoolSender [udp:]ADDRESS:PORT zerocopy|copy|automatic huge|standard COUNT SIZE SLOTS [SEGMENT]
+//
+// With SEGMENT each send is cut into datagrams of so many bytes.
 //
 // The buffers are filled once, and only marked as filled after that: what is measured is taking, sending and
 // getting back. All of them go in turn, the one that was used longest ago first, so that the memory is as cold as
@@ -29,15 +31,18 @@ struct Job {
   let count: Int
   let size: Int
   let slots: Int
+  let segmentSize: Int?
 
   init(_ arguments: [String]) throws(Usage) {
-    guard arguments.count == 7,
+    guard (7...8).contains(arguments.count),
       let mode = ["zerocopy": WriteMode.zeroCopy, "copy": .copy, "automatic": .automatic][arguments[2]],
       let pages = ["huge": Pages.huge, "standard": .standard][arguments[3]],
       let count = Int(arguments[4]), count > 0,
       let size = Int(arguments[5]), size > 0,
-      let slots = Int(arguments[6]), slots > 0
+      let slots = Int(arguments[6]), slots > 0,
+      let segmentSize = Int(arguments.count > 7 ? arguments[7] : "0")
     else { throw Usage() }
+    self.segmentSize = arguments.count > 7 ? segmentSize : nil
     (self.endpoint, self.mode, self.pages, self.count, self.size, self.slots) = (
       arguments[1], mode, pages, count, size, slots
     )
@@ -48,7 +53,8 @@ struct Job {
 func run(_ job: Job) throws -> Double {
   let pool = try BufferPool(bufferSize: job.size, count: job.slots, pages: job.pages)
   guard pool.pages == job.pages else { throw NoSuchPages(description: "got \(pool.pages)") }
-  var socket = try ZeroCopySocket.connect(to: job.endpoint)
+  var socket = try ZeroCopySocket.connect(
+    to: job.endpoint, configuration: Configuration(segmentSize: job.segmentSize))
   var ready = UniqueDeque<SendBuffer>(minimumCapacity: job.slots)
   while var buffer = pool.take() {
     // A byte has no bits that are not initialised.
@@ -108,7 +114,7 @@ do {
   let job = try Job(CommandLine.arguments)
   print(try run(job) / (Double(job.size) * Double(job.count) / Double(1 << 30)))
 } catch is Usage {
-  fail("usage: PoolSender [udp:]ADDRESS:PORT zerocopy|copy|automatic huge|standard COUNT SIZE SLOTS\n", 2)
+  fail("usage: PoolSender [udp:]ADDRESS:PORT zerocopy|copy|automatic huge|standard COUNT SIZE SLOTS [SEGMENT]\n", 2)
 } catch {
   fail("PoolSender: \(error)\n", 1)
 }
