@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import ZeroCopy
 
-/// Datagrams, each of which begins with its place in the pattern. Some may be lost, none may be changed, and
+/// Datagrams, some of them several in a send, each of which begins with its place in the pattern. Some may be lost, none may be changed, and
 /// each send is released exactly once, also where sends fail that have taken an id (rule 2).
 struct DatagramSession {
   private let plan: Plan
@@ -52,20 +52,27 @@ struct DatagramSession {
       }
       let size = Int.random(in: 9...60_000, using: &random)
       let memory = UnsafeMutableRawBufferPointer(rebasing: slots.memory(index)[..<size])
-      memory.storeBytes(of: UInt64(offset), as: UInt64.self)
-      plan.pattern.fill(UnsafeMutableRawBufferPointer(rebasing: memory[8...]), from: offset)
+      let segmentSize = Bool.random(using: &random) ? nil : Int.random(in: 1000...9000, using: &random)
+      for start in stride(from: 0, to: size, by: segmentSize ?? size) {
+        let end = min(size, start + (segmentSize ?? size))
+        fill(UnsafeMutableRawBufferPointer(rebasing: memory[start..<end]), from: offset + start)
+      }
       // Segmentation without checksums is refused only once the datagram is built, and has taken an id.
       let fails = plan.failsDatagrams && Int.random(in: 0..<4, using: &random) == 0
       if fails { setRefused(socket, true) }
       let first = socket.nextSend
       do throws(ZeroCopyError) {
-        try socket.writeAll(UnsafeRawBufferPointer(memory), mode: plan.mode)
+        if let segmentSize {
+          try socket.writeAll(UnsafeRawBufferPointer(memory), mode: plan.mode, segmentSize: segmentSize)
+        } else {
+          try socket.writeAll(UnsafeRawBufferPointer(memory), mode: plan.mode)
+        }
         tally.bytesSent += size
       } catch {
         tally.failedSends += 1
         let isExpected = [
           .system, .wouldBlock, .datagramDropped, .timedOut, .inFlightLimit, .notificationMemoryLimit,
-          .lockedMemoryLimit, .messageTooLong, .connectionRefused,
+          .lockedMemoryLimit, .messageTooLong, .connectionRefused, .segmentationUnavailable,
         ].contains(error.code)
         guard isExpected, error.isSocketUsable else { throw error }
       }
@@ -91,6 +98,13 @@ struct DatagramSession {
     tally.fallbacks = statistics.fallbacks
     tally.settled = statistics.settled
     return tally
+  }
+
+  private func fill(_ datagram: UnsafeMutableRawBufferPointer, from offset: Int) {
+    // What is shorter says nothing, and is not looked at.
+    guard datagram.count > 8 else { return }
+    datagram.storeBytes(of: UInt64(offset), as: UInt64.self)
+    plan.pattern.fill(UnsafeMutableRawBufferPointer(rebasing: datagram[8...]), from: offset)
   }
 
   private func setRefused(_ socket: borrowing ZeroCopySocket, _ isRefused: Bool) {
