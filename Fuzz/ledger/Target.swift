@@ -59,8 +59,8 @@ private func liveByCounting(_ events: inout EventReader) -> String? {
     let problem: String?
     switch event & 7 {
     case 0, 1: problem = model.send(taking: 1 + event >> 3)
-    case 2: problem = model.refusedSend()
-    case 3: problem = model.settle()
+    case 2: problem = model.refusedSend(isCounted: event >> 3 & 1 == 1)
+    case 3: problem = model.settle(over: event >> 3)
     case 4: problem = model.miscount(leavingOut: event >> 3)
     case 5: problem = reportIssued(&model, model.next - events.byte(), event >> 3)
     case 6: problem = reportIssued(&model, model.contiguous + events.byte(), event >> 3)
@@ -68,7 +68,7 @@ private func liveByCounting(_ events: inout EventReader) -> String? {
       let offset = Int(Int32(bitPattern: events.word()))
       let (first, last) = (model.contiguous + offset, model.contiguous + offset + Int(events.word()))
       problem =
-        model.isCounted && (first < 0 || last >= model.next) ? model.reportNeverIssued(first, last) : nil
+        model.isCounted && (first < 0 || last >= model.issued) ? model.reportNeverIssued(first, last) : nil
     }
     if let problem { return problem }
   }

@@ -114,9 +114,12 @@ struct Diagnosis: Encodable {
     if result == -Errno.addressFamilyNotSupported.rawValue {
       return Support(isAvailable: false, note: "this kernel has no vsock (module vsock)")
     }
-    let kernel = result == 0 ? "the kernel has it" : "the kernel refuses it (\(Errno(rawValue: -result)))"
+    if czc_switched_off() == 1 {
+      return Support(isAvailable: false, note: "\(Availability.Reason.switchedOff)")
+    }
+    guard result == 0 else { return Support(isAvailable: false, note: "\(Availability.Reason.vsock)") }
     let defect = version?.vsockDefect.map { "; \($0)" } ?? ""
-    return Support(isAvailable: false, note: "\(kernel)\(defect); zerocopy itself copies there so far")
+    return Support(isAvailable: true, note: "available, over virtio and to this machine itself\(defect)")
   }
 
   private static func kernelRelease() -> String {

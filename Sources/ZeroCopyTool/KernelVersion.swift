@@ -28,6 +28,8 @@ struct KernelVersion: Comparable, CustomStringConvertible {
       (KernelVersion(6, 7)...KernelVersion(6, 12, 96)).contains(self)
       || (KernelVersion(6, 13)...KernelVersion(6, 18, 33)).contains(self)
       || (KernelVersion(6, 19)...KernelVersion(7, 0, 10)).contains(self)
-    return faulty ? "defect CVE-2026-53365: memory is reported free too early; update the kernel" : nil
+    return faulty
+      ? "defect CVE-2026-53365: of sends above 64 KiB memory is reported free too early; this package's are not longer,"
+        + " for other programs update the kernel" : nil
   }
 }

@@ -63,6 +63,13 @@ public final class SendBudget: Sendable, CustomStringConvertible {
     max(0, (min(bytes, .max - 4096) / 4096 - 1) * 4096 - 1)
   }
 
+  /// The longest part of a send that is larger than a socket's share. Two such parts fit, so that one is on its way
+  /// while the next is made; but not at any price.
+  var longestPart: Int {
+    let half = Self.longestSend(costing: maximumBytesPerSocket / 2)
+    return half > 4096 ? half : Self.longestSend(costing: maximumBytesPerSocket)
+  }
+
   /// Takes so many bytes, or none.
   func share(_ cost: Int) -> BudgetShare? {
     var before = used.load(ordering: .sequentiallyConsistent)

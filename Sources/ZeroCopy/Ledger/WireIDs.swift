@@ -9,6 +9,8 @@ package struct WireIDs: Sendable {
     case sends(Range<UInt64>)
     /// Nothing but sends that were known to be done.
     case alreadyReleased
+    /// Sends that may have more ids than were reported.
+    case held
     /// It names an id that was never issued. None of the range is trusted: an early release would
     /// send one customer's next bytes to another.
     case neverIssued

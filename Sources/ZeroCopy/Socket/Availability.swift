@@ -39,7 +39,7 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
     public static let switchedOff = Reason(.switchedOff)
     /// AF_UNIX has no zero copy in Linux.
     public static let unixSocket = Reason(.unixSocket)
-    /// vsock sends take an unknown number of ids each; this release copies there.
+    /// The kernel, or the way to that CID, has no zero copy for vsock.
     public static let vsock = Reason(.vsock)
     /// Neither TCP nor UDP: MPTCP, SCTP and others.
     public static let protocolFamily = Reason(.protocolFamily)
@@ -61,8 +61,9 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
       case .platform: "this operating system has no MSG_ZEROCOPY; sends are copied"
       case .switchedOff: "switched off by the environment variable ZEROCOPY_DISABLE; unset it"
       case .unixSocket: "Linux has no zero copy for UNIX sockets; sends are copied"
-      case .vsock: "zero copy on vsock is not in this release; sends are copied"
-      case .protocolFamily: "Linux has zero copy for plain TCP and UDP only; sends are copied"
+      case .vsock:
+        "vsock has zero copy from Linux 6.7 on, over virtio and to this machine itself, and not here; sends are copied"
+      case .protocolFamily: "Linux has zero copy for plain TCP, UDP and vsock streams only; sends are copied"
       case .upperLayer: "kernel TLS, or another upper-layer protocol, refuses zero copy on this socket"
       case .earlierSends:
         "zero-copy sends of an earlier owner are in flight, or a socket filter is attached;"
@@ -81,15 +82,17 @@ extension Availability {
     if czc_switched_off() == 1 { return .unavailable(.switchedOff) }
     switch Int(facts.family) {
     case Int(CZC_FAMILY_UNIX): return .unavailable(.unixSocket)
-    case Int(CZC_FAMILY_VSOCK): return .unavailable(.vsock)
     default: break
     }
+    let isVsock = facts.family == CZC_FAMILY_VSOCK
     if facts.upper_layer { return .unavailable(.upperLayerProtocol) }
-    if facts.type == CZC_STREAM, !facts.is_tcp { return .unavailable(.protocolFamily) }
-    // An accepted socket has it from its listener (rule 20); asking again does no harm, and on a kernel
-    // that refuses it once connected the answer below is what counts.
+    if facts.type == CZC_STREAM, !facts.is_tcp, !isVsock { return .unavailable(.protocolFamily) }
+    if facts.type != CZC_STREAM, isVsock { return .unavailable(.protocolFamily) }
+    // An accepted TCP socket has it from its listener (rule 20); asking again does no harm, and on a kernel
+    // that refuses it once connected the answer below is what counts. On vsock none inherits it (rule 5).
     let result = czc_enable_zerocopy(descriptor)
     if czc_zerocopy_enabled(descriptor) == 1 { return .available }
+    if isVsock { return .unavailable(.vsock) }
     return .unavailable(.refused(result < 0 ? Errno(rawValue: -result) : .notSupportedOnSocket))
   }
 }

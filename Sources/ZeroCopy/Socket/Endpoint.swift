@@ -51,6 +51,10 @@ public struct Endpoint: Sendable, Hashable, LosslessStringConvertible {
     return ["tcp", "udp", "unix", "vsock"].contains(host) ? "tcp:" : ""
   }
 
+  var isVsock: Bool {
+    if case .vsock = kind { true } else { false }
+  }
+
   /// Whether it names a stream, and not datagrams.
   package var isStream: Bool {
     if case .internet(_, _, isDatagram: true) = kind { false } else { true }

@@ -28,8 +28,7 @@ extension ZeroCopySocket {
   public mutating func reap() throws(ZeroCopyError) -> Int {
     try connection.checkOpen()
     let before = connection.statistics.completed
-    if connection.inFlight.count > 0 { connection.reap(untilEmpty: true) }
-    if connection.isUncertain { connection.settleIfAtRest() }
+    if connection.inFlight.count > 0 || connection.isUncertain { connection.collect() }
     return connection.statistics.completed - before
   }
 

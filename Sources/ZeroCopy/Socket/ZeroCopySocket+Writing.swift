@@ -6,8 +6,9 @@ extension ZeroCopySocket {
   ///
   /// Waits on a blocking descriptor until some are accepted, at most `Configuration.writeTimeout`. At
   /// most 1,024 non-empty buffers go at once; a datagram takes them all or fails. A datagram is sent
-  /// whole, also one of no bytes. The corresponding system call is `sendmsg` (`send` for a single
-  /// buffer), always with `MSG_NOSIGNAL`.
+  /// whole, also one of no bytes. On vsock a zero-copy send takes 64 KiB at most, and pieces of 128 bytes or less
+  /// are copied. The corresponding system call is `sendmsg` (`send` for a single buffer), always with
+  /// `MSG_NOSIGNAL`.
   ///
   /// **With zero copy the memory must neither change nor be freed until a `flush` has confirmed it.**
   /// Whether it went by zero copy in `.automatic` is not told: treat it as if.
@@ -85,7 +86,8 @@ extension ZeroCopySocket {
   /// **It returns, or throws, only then.** When the time is up while bytes are in flight, the TCP
   /// connection is aborted, and the call stays until the last notification is in: usually at once, late
   /// ones were seen up to 0.75 s after an abort. A datagram socket has no abort: there it stays until the
-  /// last fragment is sent, or dropped. Memory safety outranks the bound.
+  /// last fragment is sent, or dropped. Memory safety outranks the bound. vsock has no abort either, and a peer
+  /// that never reads: there the bytes are copied, and `.zeroCopy` throws `.zeroCopyUnavailable`.
   ///
   /// Waits, on a non-blocking descriptor too, for at most `timeout` in all. Everything else that is in
   /// flight on the socket is flushed with it.
@@ -118,6 +120,7 @@ extension ZeroCopySocket {
     borrowed buffer: UnsafeRawBufferPointer, _ deadline: Deadline, _ mode: WriteMode?
   ) throws(ZeroCopyError) -> FlushResult {
     try connection.checkOpen()
+    let mode = try connection.modeForBorrowing(mode ?? connection.configuration.mode)
     // Before anything is in flight: without it the memory could not be waited for.
     if let errno = connection.openWaiter() { throw connection.failure(errno) }
     // Not the caller's memory, and not to be waited for on its behalf.
@@ -125,7 +128,6 @@ extension ZeroCopySocket {
     let first = connection.inFlight.next
     var accepted = 0
     do throws(ZeroCopyError) {
-      let mode = mode ?? connection.configuration.mode
       try unsafe writeAll(buffer, mode, .until(deadline))
       accepted = buffer.count
       return try connection.flush(deadline)

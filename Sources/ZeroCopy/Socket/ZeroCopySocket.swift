@@ -20,7 +20,7 @@ public import SystemPackage
 ///
 /// A socket that goes out of scope while sends of your own memory are in flight resets a TCP connection: the
 /// kernel goes on reading memory that nobody keeps any more, and what it read must not reach the peer. A datagram
-/// socket has no reset: the kernel goes on reading. What is a pool's is delivered. Call `close(timeout:)`.
+/// socket has no reset, nor has vsock: the kernel goes on reading. What is a pool's is delivered. Call `close(timeout:)`.
 public struct ZeroCopySocket: ~Copyable, Sendable {
   var connection: Connection
 
@@ -233,6 +233,14 @@ extension ZeroCopyError {
     let (code, remedy): (Code, String) =
       switch errno {
       case .connectionRefused: (.connectionRefused, "nobody listens there; start the receiver first")
+      // vsock's answer to a port that nobody listens on.
+      case .connectionReset where endpoint.isVsock:
+        (.connectionRefused, "nobody listens there; start the receiver first")
+      case .operationNotSupportedByDevice where endpoint.isVsock, .addressFamilyNotSupported where endpoint.isVsock:
+        (
+          .connectFailed,
+          "this machine has no way to that CID: a virtual machine's device, or for CID 1 the module vsock_loopback"
+        )
       case .noSuchFileOrDirectory:
         (.connectionRefused, "there is no such socket; start the receiver first")
       case .timedOut: (.timedOut, "no answer in time; is the host up, does a firewall drop packets?")

@@ -34,8 +34,8 @@ private struct CountHistory {
       let problem: String?
       switch Int.random(in: 0..<10, using: &random) {
       case 0..<3: problem = model.send(taking: Int.random(in: 1...5, using: &random))
-      case 3: problem = model.refusedSend()
-      case 4: problem = model.settle()
+      case 3: problem = model.refusedSend(isCounted: Bool.random(using: &random))
+      case 4: problem = model.settle(over: Int.random(in: 0..<3, using: &random))
       case 5: problem = model.miscount(leavingOut: Int.random(in: 0...50, using: &random))
       default: problem = report()
       }

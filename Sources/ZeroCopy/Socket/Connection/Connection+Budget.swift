@@ -8,10 +8,7 @@ extension Connection {
     if unsafe SendBudget.cost(ofSend: pieces.byteCount) > budget.maximumBytesPerSocket {
       // A datagram cannot go in parts.
       guard !isDatagram else { return .shortage(.budgetOfSocket) }
-      // Two such parts fit, so that one is on its way while the next is made; but not at any price.
-      let half = SendBudget.longestSend(costing: budget.maximumBytesPerSocket / 2)
-      let most = half > 4096 ? half : SendBudget.longestSend(costing: budget.maximumBytesPerSocket)
-      return unsafe pieces.withPrefix(most) { unsafe attemptPart($0, within: budget, waiting) }
+      return unsafe pieces.withPrefix(budget.longestPart) { unsafe attemptPart($0, within: budget, waiting) }
     }
     return unsafe attemptPart(pieces, within: budget, waiting)
   }
@@ -50,7 +47,7 @@ extension Connection {
     defer { unhear(budget.returns, bell) }
     let inFlightNow = inFlight.count
     while true {
-      reap(untilEmpty: true)
+      collect()
       if inFlight.count < inFlightNow || budget.usedBytes <= budget.maximumBytes - cost { return .done }
       if takeShutDown() { return .shutDown }
       if deadline.hasPassed { return .timedOut }

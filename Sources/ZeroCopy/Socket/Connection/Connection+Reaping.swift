@@ -38,35 +38,45 @@ extension Connection {
     // An unknown base is learnt from the first send, alone in flight (rule 6): where a block is still in use,
     // this is another owner's id, and the memory would come back early (rule 31).
     let isForeign =
-      !ids.isKnown && optionMemoryAtRest >= 0 && czc_option_memory(number) != optionMemoryAtRest
+      !ids.isKnown && !ids.areCounted && optionMemoryAtRest >= 0
+      && czc_option_memory(number) != optionMemoryAtRest
     let meaning =
       isForeign
       ? .neverIssued
       : ids.meaning(
         first: notification.first, last: notification.last, outstanding: inFlight.outstanding)
+    if ids.areCounted { return release(counted: meaning, notification) }
     switch meaning {
     case .sends(let range):
       let (released, sends) = release(range)
       if released == 0 { statistics.repeatedNotifications += 1 }
       policy.completed(sends, copied: notification.copied)
-      if notification.copied {
-        statistics.copied += sends
-        tally.copied += sends
-      }
+      if notification.copied { noteCopied(sends) }
       return released
     case .alreadyReleased:
       statistics.repeatedNotifications += 1
+    case .held:
+      break
     case .neverIssued:
-      // Our count and the kernel's do not agree, and nothing that follows can be trusted either.
-      statistics.unknownNotifications += 1
-      isMistrusted = true
-      isUncertain = true
+      noteNeverIssued()
     }
     return 0
   }
 
+  mutating func noteCopied(_ sends: Int) {
+    statistics.copied += sends
+    tally.copied += sends
+  }
+
+  /// Our count and the kernel's do not agree, and nothing that follows can be trusted either.
+  mutating func noteNeverIssued() {
+    statistics.unknownNotifications += 1
+    isMistrusted = true
+    isUncertain = true
+  }
+
   /// - Returns: How many ids were released, and how many of them were sends.
-  private mutating func release(_ range: Range<UInt64>) -> (released: Int, sends: Int) {
+  mutating func release(_ range: Range<UInt64>) -> (released: Int, sends: Int) {
     var sends = 0
     var bytes = 0
     var cost = 0
@@ -83,7 +93,7 @@ extension Connection {
   }
 
   /// How many notification blocks the socket has, in flight and unread, when nothing is unread: each is
-  /// a send on UDP, which is never corked here (rule 31). `nil` where it cannot be told.
+  /// a send on UDP, which is never corked here, and an id on vsock (rule 31). `nil` where it cannot be told.
   mutating func notificationBlocks() -> Int? {
     while true {
       reap(untilEmpty: true)
@@ -133,7 +143,7 @@ extension Connection {
     isUncertain = false
     isMistrusted = false
     // Sends that took no id have moved our numbers away from the kernel's: learn anew (rule 6).
-    ids = WireIDs(base: nil)
+    ids.restart()
     if availability.isAvailable, czc_zerocopy_enabled(number) != 1 {
       availability = .unavailable(.optionSwitchedOff)
     }

@@ -97,6 +97,7 @@ extension Connection {
   @inline(__always)
   private mutating func attempt(_ pieces: Pieces, zeroCopy: Bool, _ waiting: Waiting) -> Attempt {
     guard zeroCopy else { return unsafe attemptCopy(pieces, waiting) }
+    if ids.areCounted { return unsafe attemptPacket(pieces, waiting) }
     if inFlight.count > 0 || isMistrusted, let hindrance = unsafe hindrance(byteCount: pieces.byteCount) {
       return .shortage(hindrance)
     }
@@ -137,7 +138,7 @@ extension Connection {
     return unsafe czc_send(number, pieces.start, pieces.count, flags)
   }
 
-  private func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
+  func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
     let result = unsafe transmit(pieces, waiting.flags)
     if result >= 0 { return .accepted(Int(result)) }
     return .failed(Errno(rawValue: CInt(-result)))
@@ -210,6 +211,7 @@ extension Connection {
   /// The newest send has not used its number.
   mutating func takeBackNewest() {
     if let record = inFlight.takeBack() { budgetedBytes -= record.cost }
+    ids.takeBack(next: inFlight.next)
   }
 
   /// Makes room after a shortage: drains, then waits where that is allowed.
@@ -220,11 +222,8 @@ extension Connection {
     // No limit that draining could mend, but a copy may pass.
     if case .droppedDatagram = shortage, mode == .automatic { return false }
     if case .droppedDatagram = shortage { throw shortageError(shortage, byteCount: byteCount) }
-    if reap(untilEmpty: true) > 0 { return true }
-    if isUncertain {
-      settleIfAtRest()
-      if !isUncertain { return true }
-    }
+    let wasUncertain = isUncertain
+    if collect() > 0 || (wasUncertain && !isUncertain) { return true }
     if mode == .automatic {
       // It will not be over with the next send: do not pay for finding out each time.
       if !shortage.isOurs { copiesDue = 32 }

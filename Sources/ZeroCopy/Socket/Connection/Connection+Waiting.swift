@@ -38,8 +38,7 @@ extension Connection {
     _ deadline: Deadline, isLastResort: Bool = false, _ isEnough: (borrowing InFlight<SendRecord>) -> Bool
   ) -> WaitEnd {
     while true {
-      reap(untilEmpty: true)
-      if isUncertain { settleIfAtRest() }
+      collect()
       if isEnough(inFlight) { return .done }
       if !isLastResort, takeShutDown() { return .shutDown }
       if deadline.hasPassed { return .timedOut }
@@ -60,6 +59,7 @@ extension Connection {
   /// Reaps, in batches (rule 8), and waits until a pool has a buffer.
   mutating func awaitBuffer(from pool: BufferPool, _ deadline: Deadline) throws(ZeroCopyError) -> SendBuffer {
     reap(untilEmpty: false)
+    if ids.areCounted { count() }
     if let buffer = pool.take() { return buffer }
     if let errno = openWaiter() { throw failure(errno, "waiting for a buffer") }
     let bell = hear(pool.returns)
@@ -67,8 +67,7 @@ extension Connection {
     while true {
       // It holds a buffer, too.
       try sendTailIfPossible()
-      reap(untilEmpty: true)
-      if isUncertain { settleIfAtRest() }
+      collect()
       if let buffer = pool.take() { return buffer }
       if takeShutDown() { throw .shutDown }
       if deadline.hasPassed { throw .bufferTimedOut }

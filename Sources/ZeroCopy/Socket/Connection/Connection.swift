@@ -18,7 +18,7 @@ struct Connection: ~Copyable, Sendable {
   var availability: Availability
   var segments: Segments
   var inFlight = InFlight<SendRecord>()
-  var ids: WireIDs
+  var ids: SendIDs
   var statistics = Statistics()
 
   /// What the sends of the call under way keep.
@@ -33,6 +33,8 @@ struct Connection: ~Copyable, Sendable {
   var inFlightForEver = 0
   /// What the sends in flight count in the budget.
   var budgetedBytes = 0
+  /// Of the ids reported since a send was last released: all, and those that the kernel has copied (vsock).
+  var reportedIDs = (all: 0, copied: 0)
   /// Zero-copy sends since the error queue was last read.
   var sendsSinceReap = 0
   /// The option memory that the socket uses with nothing in flight (rule 31).
@@ -82,7 +84,7 @@ struct Connection: ~Copyable, Sendable {
     path = Self.path(number, facts)
     policy = CostPolicy(isDatagram: isDatagram, learnt: configuration.experience.table(of: path))
     segments = Segments(of: number, facts)
-    ids = WireIDs(base: hasHistory ? nil : 0)
+    ids = SendIDs(base: hasHistory ? nil : 0, areCounted: facts.family == CZC_FAMILY_VSOCK)
     optionMemoryAtRest = hasHistory ? 0 : czc_option_memory(number)
     guard hasHistory else { return }
     checkEarlierSends()
