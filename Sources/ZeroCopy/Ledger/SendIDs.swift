@@ -33,7 +33,9 @@ enum SendIDs: Sendable {
     return change { ids in
       let before = ids.contiguous
       guard ids.report(first: first, last: last, next: outstanding.upperBound) else { return .neverIssued }
-      if let done = ids.takeDone() { return .sends(outstanding.lowerBound..<max(outstanding.lowerBound, done)) }
+      if let done = ids.takeDone() {
+        return .sends(outstanding.lowerBound..<max(outstanding.lowerBound, done))
+      }
       let isRepeated = ids.isKnown && Int32(bitPattern: last &- UInt32(truncatingIfNeeded: before)) < 0
       return isRepeated ? .alreadyReleased : .held
     } ?? .neverIssued

@@ -236,7 +236,8 @@ extension ZeroCopyError {
       // vsock's answer to a port that nobody listens on.
       case .connectionReset where endpoint.isVsock:
         (.connectionRefused, "nobody listens there; start the receiver first")
-      case .operationNotSupportedByDevice where endpoint.isVsock, .addressFamilyNotSupported where endpoint.isVsock:
+      case .operationNotSupportedByDevice where endpoint.isVsock,
+        .addressFamilyNotSupported where endpoint.isVsock:
         (
           .connectFailed,
           "this machine has no way to that CID: a virtual machine's device, or for CID 1 the module vsock_loopback"

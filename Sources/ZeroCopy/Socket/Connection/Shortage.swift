@@ -68,7 +68,7 @@ extension Connection {
   private func kernelLimit(_ byteCount: Int, _ pinned: String) -> ZeroCopyError {
     let limits = SystemLimits.current
     let used = czc_option_memory(number)
-    let byteCount = ids.areCounted ? min(byteCount, Pieces.packetSize) : byteCount
+    let byteCount = ids.areCounted ? unsafe min(byteCount, Pieces.packetSize) : byteCount
     // Before 6.8 only the system's first network shows the limit, and 20 KiB were usual. The largest block of
     // the kernels known is 896 bytes; where the next does not fit, it is this.
     if used > 0, used + 1024 > limits.optionMemory ?? 20_480 {
@@ -89,7 +89,9 @@ extension Connection {
         errno: .noBufferSpace, isSocketUsable: true)
     }
     // vsock has one errno for this and for memory that cannot be read.
-    let what = ids.areCounted ? "no memory for a zero-copy send, or cannot read this one's" : "no buffer space for a zero-copy send"
+    let what =
+      ids.areCounted
+      ? "no memory for a zero-copy send, or cannot read this one's" : "no buffer space for a zero-copy send"
     return ZeroCopyError(
       .system, "the kernel has \(what), and \(pinned); flush and try again",
       errno: ids.areCounted ? .noMemory : .noBufferSpace, isSocketUsable: true)
