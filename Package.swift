@@ -39,6 +39,7 @@ let package = Package(
       name: "ZeroCopyTool",
       dependencies: [
         "CLanes", "CZeroCopy", "ZeroCopy", system,
+        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -123,6 +123,8 @@ bool cln_is_root(void) { return geteuid() == 0; }
 
 char *cln_copy(const char *text) { return strdup(text); }
 
+void cln_free(char *text) { free(text); }
+
 int cln_become(char *const arguments[]) {
   execvp(arguments[0], arguments);
   return -errno;
@@ -140,6 +142,7 @@ int cln_set_variable(const char *name, const char *value) { return (void)name, (
 int cln_process(void) { return -ENOSYS; }
 bool cln_is_root(void) { return false; }
 char *cln_copy(const char *text) { return (void)text, (char *)0; }
+void cln_free(char *text) { (void)text; }
 int cln_become(char *const arguments[]) { return (void)arguments, -ENOSYS; }
 
 #endif

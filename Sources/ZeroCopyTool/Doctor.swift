@@ -46,7 +46,7 @@ struct Diagnosis: Encodable {
   var verdict = ""
 
   init() {
-    let release = Self.kernelRelease()
+    let release = kernelRelease()
     let limits = SystemLimits.current
     kernel = release
     tcp = Self.support(CZC_FAMILY_IPV4, CZC_STREAM)
@@ -57,7 +57,7 @@ struct Diagnosis: Encodable {
     isLockedMemoryLifted = limits.isLockedMemoryLifted
     optionMemoryLimit = limits.optionMemory
     transparentHugePages = Self.chosenWord(in: "/sys/kernel/mm/transparent_hugepage/enabled")
-    reservedHugePages = Self.contents(of: "/proc/sys/vm/nr_hugepages").flatMap { Int($0) }
+    reservedHugePages = contents(of: "/proc/sys/vm/nr_hugepages").flatMap { Int($0) }
     shortages = findShortages()
     verdict = findVerdict()
   }
@@ -120,26 +120,6 @@ struct Diagnosis: Encodable {
     guard result == 0 else { return Support(isAvailable: false, note: "\(Availability.Reason.vsock)") }
     let defect = version?.vsockDefect.map { "; \($0)" } ?? ""
     return Support(isAvailable: true, note: "available, over virtio and to this machine itself\(defect)")
-  }
-
-  private static func kernelRelease() -> String {
-    // C writes at most `capacity` bytes and says how many.
-    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
-      let count = unsafe czc_kernel_release(buffer.baseAddress, buffer.count)
-      guard count > 0 else { return "unknown" }
-      return unsafe String(decoding: UnsafeRawBufferPointer(buffer)[..<Int(count)], as: UTF8.self)
-    }
-  }
-
-  private static func contents(of path: String) -> String? {
-    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else {
-      return nil
-    }
-    defer { try? file.close() }
-    var bytes = [UInt8](repeating: 0, count: 256)
-    let count = try? unsafe bytes.withUnsafeMutableBytes { try unsafe file.read(into: $0) }
-    guard let count else { return nil }
-    return String(decoding: bytes[..<count].filter { $0 != 10 }, as: UTF8.self)
   }
 
   /// The word in brackets of "always [madvise] never".

@@ -21,7 +21,17 @@ struct Progress {
     let now = czc_now()
     guard now >= nextUpdate else { return }
     nextUpdate = now + 100_000_000
-    draw(done, now)
+    let seconds = max(Double(now - start) / 1e9, 1e-9)
+    draw(done, "\(formatted(bytes: done)), \(formatted(rate: Double(done) / seconds))")
+  }
+
+  /// As `update`, for steps in place of bytes.
+  mutating func update(_ done: Int, saying what: @autoclosure () -> String) {
+    guard isShown else { return }
+    let now = czc_now()
+    guard now >= nextUpdate else { return }
+    nextUpdate = now + 100_000_000
+    draw(done, what())
   }
 
   /// Takes the bar away: the report follows.
@@ -29,9 +39,8 @@ struct Progress {
     if hasDrawn { note("\r\u{1B}[K", terminator: "") }
   }
 
-  private mutating func draw(_ done: Int, _ now: UInt64) {
+  private mutating func draw(_ done: Int, _ what: String) {
     hasDrawn = true
-    let seconds = max(Double(now - start) / 1e9, 1e-9)
     var line = "\r\u{1B}[K"
     if let total, total > 0 {
       let share = min(1, Double(done) / Double(total))
@@ -39,7 +48,6 @@ struct Progress {
       line += "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled) + "] "
       line += "\(Int(share * 100)) % "
     }
-    line += "\(formatted(bytes: done)), \(formatted(rate: Double(done) / seconds))"
-    note(line, terminator: "")
+    note(line + what, terminator: "")
   }
 }

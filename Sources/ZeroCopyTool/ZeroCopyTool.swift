@@ -12,5 +12,5 @@ struct ZeroCopyTool: ParsableCommand {
       zero copy off.
       """,
     version: "0.1.0",
-    subcommands: [Demo.self, Send.self, Receive.self, Doctor.self, LaneCommand.self])
+    subcommands: [Demo.self, Send.self, Receive.self, Doctor.self, LaneCommand.self, Bench.self, Sink.self])
 }

@@ -1,0 +1,75 @@
+import CZeroCopy
+import SystemPackage
+import ZeroCopy
+
+/// One subject on a connection of its own, which lasts over all rounds of a cell.
+final class Sender {
+  let subject: Subject
+  private let path: BenchPath
+  private let memory: BenchMemory
+  private var socket: ZeroCopySocket
+  /// What was sent before the first round.
+  private var before = Statistics()
+
+  init(_ subject: Subject, over path: BenchPath, from memory: BenchMemory) throws {
+    (self.subject, self.path, self.memory) = (subject, path, memory)
+    socket = try path.connect()
+  }
+
+  /// What so many sends cost, what they need until the memory is free included.
+  /// - Returns: Seconds of this thread's processor time.
+  func cost(of count: Int) throws -> Double {
+    let begin = czc_thread_cpu()
+    try send(count)
+    try socket.flush(timeout: .seconds(60))
+    let cost = Double(czc_thread_cpu() - begin) / 1e9
+    try settle()
+    return cost
+  }
+
+  private func send(_ count: Int) throws(ZeroCopyError) {
+    let mode = subject.mode
+    switch subject.memory {
+    case .callers:
+      // Nobody writes to the memory, and it outlives the connection.
+      for _ in 0..<count { try unsafe socket.writeAll(memory.pieces.take(), mode: mode) }
+    case .pool: try send(count, memory.pool, mode)
+    case .hugePool: try send(count, memory.hugePool, mode)
+    }
+  }
+
+  private func send(_ count: Int, _ pool: PoolMemory?, _ mode: WriteMode) throws(ZeroCopyError) {
+    guard let pool else { return }
+    for _ in 0..<count {
+      let buffer = try pool.take(&socket)
+      try socket.send(buffer, mode: mode)
+    }
+  }
+
+  /// Waits until the peer has acknowledged nearly everything, so that it does not disturb who comes next. The
+  /// very last acknowledgement may be late by 40 ms, on purpose.
+  private func settle() throws {
+    let end = czc_now() + 60_000_000_000
+    while czc_unacknowledged(socket.fileDescriptor.rawValue) > 64 << 10 {
+      guard czc_now() < end else { throw Failure("the receiver has not moved for a minute") }
+      czc_pause(100_000)
+    }
+  }
+
+  /// From here on counts what `shares` tells.
+  func beginCounting() { before = socket.statistics }
+
+  /// Of the sends that were counted those without copying, and of those the ones that the kernel has copied after
+  /// all; `nil` where there were none.
+  var shares: (zeroCopy: Double?, copied: Double?) {
+    let now = socket.statistics
+    func share(_ part: Int, _ whole: Int) -> Double? { whole > 0 ? Double(part) / Double(whole) : nil }
+    return (
+      share(now.zeroCopySends - before.zeroCopySends, now.sends - before.sends),
+      share(now.copied - before.copied, now.completed - before.completed)
+    )
+  }
+
+  /// Closes the connection.
+  func end() throws { try socket.close(timeout: .seconds(60)) }
+}
