@@ -7,7 +7,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples Fuzz
 PARALLEL := $(if $(filter 0,$(shell id -u)),,--no-parallel)
 EXAMPLES := FirstSteps Pipeline InAClass InATask
 
-.PHONY: run test test-kernels soak soak-buffers sanitize fuzz coverage mutants lint format bars cost clean prepare help
+.PHONY: run test test-kernels soak soak-buffers sanitize fuzz coverage mutants lint format bars cost bench clean prepare help
 
 help:
 	@echo 'make run [FILE=path]  send a file (or generated data) over loopback, by copying and by zero copy'
@@ -23,6 +23,7 @@ help:
 	@echo 'make format           mend it'
 	@echo 'make bars             measure what a send costs, beside a plain C loop (strace, valgrind)'
 	@echo 'make cost             measure what sending without copying costs, beside copying and plain C'
+	@echo 'make bench            measure each size on each lane, and write a dated report with charts (ROUNDS=21)'
 	@echo 'make clean            remove what was built'
 
 prepare:
@@ -83,6 +84,10 @@ bars: prepare
 cost: prepare
 	swift build -c release --product zerocopy
 	Scripts/cost.sh
+
+bench: prepare
+	swift build -c release --product zerocopy
+	Scripts/bench.sh
 
 clean:
 	rm -rf .build Examples/.build Benchmarks/.build

@@ -1,7 +1,10 @@
 // The floor that a pool is compared with: slots of memory, sent in turn by a plain, careful loop.
 //
-//   PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT]
+//   PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT|greet]
 //
+// With SEGMENT each send is cut into datagrams of so many bytes.
+//
+// With `greet` the peer is a `zerocopy sink`, which has to be greeted.
 // Does what PoolSender does, with the same memory laid out in the same way, and prints the same. A slot is sent
 // again only when its last send is done.
 #define _GNU_SOURCE
@@ -37,6 +40,15 @@ static int open_connection(const char *endpoint, bool zerocopy) {
   return fd;
 }
 
+// The first 40 bytes are a greeting, as Sources/ZeroCopyTool/Sink/Greeting.swift has it.
+static void greet(int fd) {
+  unsigned char message[40] = {0x93, 'Z', 'C', 'S', 'I', 'N', 'K', '\n', 1, 1};
+  if (send(fd, message, sizeof message, MSG_NOSIGNAL) != sizeof message) fail("greeting");
+  struct timeval patience = {.tv_sec = 5};
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0) fail("SO_RCVTIMEO");
+  if (recv(fd, message, sizeof message, MSG_WAITALL) != sizeof message || message[9] != 2) fail("no sink answers");
+}
+
 static char *map(size_t length, bool huge) {
   enum { HUGE_PAGE = 2 << 20 };
   length = (length + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
@@ -58,9 +70,10 @@ static double processor_time(void) {
 }
 
 int main(int argc, char **argv) {
+  bool greets = argc == 8 && strcmp(argv[7], "greet") == 0;
   if (argc < 7 || argc > 8) {
     fprintf(stderr,
-            "usage: PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT]\n");
+            "usage: PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT|greet]\n");
     return 2;
   }
   bool zerocopy = strcmp(argv[2], "zerocopy") == 0;
@@ -74,9 +87,10 @@ int main(int argc, char **argv) {
   if (!ends) fail("calloc");
 
   int fd = open_connection(argv[1], zerocopy);
-  int segment = argc > 7 ? (int)number(argv[7], 1) : 0;
+  int segment = argc > 7 && !greets ? (int)number(argv[7], 1) : 0;
   if (segment > 0 && setsockopt(fd, IPPROTO_UDP, 103 /* UDP_SEGMENT */, &segment, sizeof segment) < 0)
     fail("UDP_SEGMENT");
+  if (greets) greet(fd);
   int flags = MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
   uint64_t issued = 0, completed = 0;
   int since_reap = 0;
