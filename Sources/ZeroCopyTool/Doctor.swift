@@ -6,15 +6,26 @@ import ZeroCopy
 struct Doctor: Command {
   static let configuration = CommandConfiguration(
     abstract: "Say whether this machine can send without copying, and what stands in the way.",
-    discussion: "Exits with 1 where TCP cannot send without copying here.")
+    discussion: """
+      With an ENDPOINT, where 'zerocopy sink ENDPOINT' runs, it also sends some MiB there and says whether zero copy \
+      really happens on that path.
+
+      Exits with 1 where TCP cannot send without copying here, or where it does not happen on the path.
+      """)
+
+  @Argument(
+    help: endpointHelp("Where 'zerocopy sink' runs, udp:HOST:PORT for datagrams"),
+    transform: { try Endpoint(parsing: $0) })
+  var endpoint: Endpoint?
 
   @Flag(help: "Report as JSON.")
   var json = false
 
   func execute() throws {
-    let diagnosis = Diagnosis()
+    var diagnosis = Diagnosis()
+    diagnosis.path = try endpoint.map { try PathDiagnosis($0) }
     try say(json ? try encoded(diagnosis) : diagnosis.text)
-    if !diagnosis.tcp.isAvailable { throw ExitCode.failure }
+    if !(diagnosis.path?.isZeroCopy ?? diagnosis.tcp.isAvailable) { throw ExitCode.failure }
   }
 }
 
@@ -43,6 +54,8 @@ struct Diagnosis: Encodable {
   var transparentHugePages: String?
   var reservedHugePages: Int?
   var shortages: [Shortage] = []
+  /// The way to an endpoint, where one was given.
+  var path: PathDiagnosis?
   var verdict = ""
 
   init() {
@@ -144,7 +157,7 @@ struct Diagnosis: Encodable {
     for shortage in shortages {
       lines += ["", "shortage: \(shortage.what)", "   remedy: \(shortage.remedy)"]
     }
-    lines += ["", verdict]
+    lines += ["", path?.text ?? verdict]
     return lines.joined(separator: "\n")
   }
 }

@@ -9,6 +9,9 @@ final class BenchPath {
   let target: BenchTarget
   let endpoint: Endpoint
   private let receiver: Receiver?
+  /// What was sent to a receiver that counts, and what of it has arrived.
+  private(set) var sent = 0
+  private(set) var arrived = 0
 
   /// Sets up what the target needs. This process must have a single thread so far.
   init(_ target: BenchTarget) throws {
@@ -40,6 +43,20 @@ final class BenchPath {
   func connect() throws -> ZeroCopySocket {
     if target == .sink { return try ZeroCopySocket.connect(to: endpoint) }
     return try GreetedSocket.connect(to: endpoint)
+  }
+
+  /// Asks the receiver what it has received.
+  /// - Throws: Where a stream has lost something; datagrams may be lost.
+  func noteEnd(_ socket: inout ZeroCopySocket) throws {
+    if target == .sink { return }
+    let bytes = socket.statistics.bytes
+    let answer = try GreetedSocket.end(&socket, endpoint)
+    // The greeting is no data. A datagram's may have been sent more than once.
+    sent += bytes - Greeting.size
+    arrived += Int(answer.bytes)
+    if !isDatagram, Int(answer.bytes) != bytes - Greeting.size {
+      throw Failure("\(answer.bytes) bytes have arrived of the \(bytes - Greeting.size) that were sent")
+    }
   }
 
   /// Throws where there is nothing to compare.

@@ -15,6 +15,8 @@ struct BenchReport: Encodable {
   var transport: String
   var machine = Machine.here
   var rounds: Int
+  /// Of what was sent, the part that the receiver has received; `nil` where nobody counts.
+  var arrived: Double?
   var cells: [Cell]
   var verdict: Verdict
 
@@ -22,6 +24,7 @@ struct BenchReport: Encodable {
     target = path.target.name
     transport = Self.transport("\(path.endpoint)")
     self.rounds = rounds
+    arrived = path.sent > 0 ? rounded(min(1, Double(path.arrived) / Double(path.sent))) : nil
     self.cells = cells
     verdict = Verdict(cells)
   }
@@ -58,6 +61,7 @@ struct BenchReport: Encodable {
           + " \(first.worstAt), over \(verdict.connections) connections or more each"
           + " (bar 1.10: \(first.worst <= 1.10 ? "met" : "MISSED"))")
     }
+    if transport == "UDP", let arrived { lines.append("arrived: \(percent(arrived)) of what was sent") }
     return lines
   }
 }

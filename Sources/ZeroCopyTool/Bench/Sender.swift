@@ -56,6 +56,8 @@ final class Sender {
     }
   }
 
+  var statistics: Statistics { socket.statistics }
+
   /// From here on counts what `shares` tells.
   func beginCounting() { before = socket.statistics }
 
@@ -70,6 +72,9 @@ final class Sender {
     )
   }
 
-  /// Closes the connection.
-  func end() throws { try socket.close(timeout: .seconds(60)) }
+  /// Closes the connection, and notes what the receiver has received.
+  func end() throws {
+    try path.noteEnd(&socket)
+    try socket.close(timeout: .seconds(60))
+  }
 }

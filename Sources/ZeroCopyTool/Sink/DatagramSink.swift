@@ -12,9 +12,8 @@ struct DatagramSink: ~Copyable {
     var lastSeen: UInt64
   }
 
-  /// So many at once. Who has been silent for long makes room for the next one.
-  private static let sessions = 64
-  private static let patience: UInt64 = 120_000_000_000
+  /// So many at once. Who has been silent for longest makes room for the next one.
+  private static let sessions = 1024
 
   private let descriptor: FileDescriptor
   private let isQuiet: Bool
@@ -61,9 +60,8 @@ struct DatagramSink: ~Copyable {
     }
     switch message.kind {
     case .hello:
-      makeRoom(now)
-      guard peers.count < Self.sessions || peers[peer.key] != nil else { return }
       if message.version == Greeting.version, peers[peer.key]?.nonce != message.nonce {
+        makeRoom()
         peers[peer.key] = Session(nonce: message.nonce, lastSeen: now)
       }
       answer(Greeting(.welcome, nonce: message.nonce), peer)
@@ -85,9 +83,10 @@ struct DatagramSink: ~Copyable {
     }
   }
 
-  private mutating func makeRoom(_ now: UInt64) {
-    guard peers.count >= Self.sessions else { return }
-    peers = peers.filter { now - $0.value.lastSeen < Self.patience }
+  private mutating func makeRoom() {
+    guard peers.count >= Self.sessions, let oldest = peers.min(by: { $0.value.lastSeen < $1.value.lastSeen })
+    else { return }
+    peers[oldest.key] = nil
   }
 
   /// Says so rarely: there may be very many.

@@ -12,7 +12,12 @@ enum GreetedSocket {
   static func connect(to endpoint: Endpoint) throws -> ZeroCopySocket {
     let configuration = Configuration(
       writeTimeout: .seconds(60), readTimeout: endpoint.isStream ? .seconds(5) : .milliseconds(250))
-    var socket = try ZeroCopySocket.connect(to: endpoint, configuration: configuration)
+    var socket: ZeroCopySocket
+    do {
+      socket = try ZeroCopySocket.connect(to: endpoint, configuration: configuration)
+    } catch {
+      throw error.code == .connectionRefused ? nobody(endpoint) : error
+    }
     let hello = Greeting(.hello, nonce: UInt64.random(in: 0 ... .max))
     let answer = try ask(hello, &socket, endpoint)
     guard answer.kind == .welcome, answer.nonce == hello.nonce else {
@@ -59,7 +64,7 @@ enum GreetedSocket {
           throw stranger(endpoint, "it has not answered the greeting within 5 s")
         case .timedOut: continue
         case .connectionRefused:
-          throw Failure("nobody listens at \(endpoint); run there: zerocopy sink \(endpoint)")
+          throw nobody(endpoint)
         case .connectionLost: throw stranger(endpoint, "it has hung up on the greeting")
         default: throw error
         }
@@ -84,6 +89,10 @@ enum GreetedSocket {
       throw stranger(endpoint, "its answer to the greeting is none")
     }
     return answer
+  }
+
+  private static func nobody(_ endpoint: Endpoint) -> Failure {
+    Failure("nobody listens at \(endpoint); run there: zerocopy sink \(endpoint)")
   }
 
   private static func stranger(_ endpoint: Endpoint, _ why: String) -> Failure {
