@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @Suite("zerocopy doctor")
@@ -53,5 +54,63 @@ struct DoctorTests {
     let diagnosis = try decoded(Diagnosis.self, json.output)
     #expect(!diagnosis.tcp.isAvailable)
     #expect(diagnosis.shortages.contains { $0.remedy == "unset ZEROCOPY_DISABLE" })
+  }
+
+  private struct WithPath: Decodable {
+    struct Path: Decodable {
+      var isAvailable, isLocal: Bool
+      var mtu: Int?
+      var size, sends, completed, copied: Int
+      var ofCopy: Double?
+      var limits: [String]
+      var verdict: String
+    }
+    var path: Path?
+  }
+
+  @Test("Of a path over loopback it says that the kernel copies every send", arguments: ["", "udp:"])
+  func path(_ scheme: String) throws {
+    try withSink("\(scheme)127.0.0.1:0") { endpoint, _ in
+      let outcome = try Tool.run(["doctor", endpoint, "--json"])
+      // Zero copy does not happen there.
+      #expect(outcome.code == 1)
+      let path = try #require(try decoded(WithPath.self, outcome.output).path)
+      #expect(path.isAvailable && path.isLocal && (path.mtu ?? 0) > 1000)
+      if path.completed > 0 {
+        #expect(path.sends == path.completed && path.copied == path.completed)
+        #expect((path.ofCopy ?? 0) > 0)
+        #expect(path.verdict.contains("copies every one of them after all, because it ends on this machine"))
+      } else {
+        // An ordinary user's limit may be used up by others.
+        #expect(!path.limits.isEmpty)
+      }
+      let text = try Tool.run(["doctor", endpoint])
+      for beginning in ["kernel", "path to", "packets"] {
+        #expect(text.text.split(separator: "\n").contains { $0.hasPrefix(beginning + " ") })
+      }
+    }
+  }
+
+  @Test("A limit that keeps even one send from passing is named", .enabled(if: isRootOfAll, "needs root"))
+  func limitOnPath() throws {
+    try withSink("127.0.0.1:0") { endpoint, _ in
+      let command = "ulimit -l 64; exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\""
+      let outcome = try Tool.run(["doctor", endpoint], through: ["sh", "-ec", command, "sh"])
+      #expect(outcome.code == 1)
+      #expect(outcome.text.contains("limit met"))
+      #expect(outcome.text.contains("RLIMIT_MEMLOCK"))
+      #expect(outcome.text.contains("Zero copy does not happen: no send passed"))
+    }
+  }
+
+  @Test("Where zero copy is not to be had on a path, that is the verdict")
+  func unavailablePath() throws {
+    try withFolder { folder in
+      try withSink("unix:\(folder.file("socket"))") { endpoint, _ in
+        let outcome = try Tool.run(["doctor", endpoint])
+        #expect(outcome.code == 1)
+        #expect(outcome.text.contains("Zero copy is not to be had on the way to \(endpoint)"))
+      }
+    }
   }
 }

@@ -52,13 +52,12 @@ final class BenchMemory {
       )
     }
     var error: CInt = 0
-    // A mapping of `length` bytes, unmapped in deinit.
+    // A mapping of `length` bytes of zeros, its pages present, unmapped in deinit.
     guard let start = unsafe czc_map_pages(length, CInt(CZC_PAGES_STANDARD), &error) else {
       throw Failure(
         "not enough memory: \(formatted(bytes: length)) cannot be had (\(Errno(rawValue: error)))")
     }
     unsafe self.start = start
-    unsafe start.initializeMemory(as: UInt8.self, repeating: 0x5A, count: length)
   }
 
   // Pages in flight stay with the kernel, whatever becomes of the mapping.
@@ -84,15 +83,10 @@ final class PoolMemory {
     pool = try BufferPool(bufferSize: size, count: count, pages: pages)
     self.size = size
     ready = UniqueDeque(minimumCapacity: count)
-    while var buffer = pool.take() {
-      // A byte has no bits that are not initialised.
-      buffer.append(addingCount: size) { unsafe $0.append(repeating: 0x5A, count: size, as: UInt8.self) }
-      buffer.removeAll()
-      ready.append(buffer)
-    }
+    while let buffer = pool.take() { ready.append(buffer) }
   }
 
-  /// The buffer that came back longest ago, marked as filled: what it holds was written once, at the beginning.
+  /// The buffer that came back longest ago, marked as filled: what is measured is sending, and not filling.
   @inline(__always)
   func take(_ socket: inout ZeroCopySocket) throws(ZeroCopyError) -> SendBuffer {
     if ready.isEmpty {
@@ -102,7 +96,7 @@ final class PoolMemory {
     }
     var buffer = ready.removeFirst()
     buffer.append(addingCount: size) { span in
-      // They were written before the first send, and nobody else has the memory.
+      // Its pages came with zeros in them, and nobody else has the memory.
       unsafe span.withUnsafeMutableBytes { _, initializedCount in initializedCount = size }
     }
     return buffer
