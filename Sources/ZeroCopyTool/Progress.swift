@@ -31,7 +31,15 @@ struct Progress {
     let now = czc_now()
     guard now >= nextUpdate else { return }
     nextUpdate = now + 100_000_000
-    draw(done, what())
+    draw(done, what() + left(done, now))
+  }
+
+  /// How long it will take still, once that can be told.
+  private func left(_ done: Int, _ now: UInt64) -> String {
+    let elapsed = Double(now - start) / 1e9
+    guard let total, elapsed > 3, done * 50 > total else { return "" }
+    let seconds = Int(elapsed * Double(total - done) / Double(done))
+    return seconds < 90 ? ", \(seconds) s left" : ", \(seconds / 60) min left"
   }
 
   /// Takes the bar away: the report follows.

@@ -82,7 +82,9 @@ struct Measurement {
 
   /// What automatic mode costs while it does not know the path yet: on new connections, beside copying on
   /// others.
-  private func firstSends(_ memory: BenchMemory, _ size: Int, _ name: String) throws -> Cell.FirstSends? {
+  private mutating func firstSends(_ memory: BenchMemory, _ size: Int, _ name: String) throws -> Cell
+    .FirstSends?
+  {
     let connections = plan.connections(for: size)
     guard plan.subjects.contains(.automatic), connections > 0 else { return nil }
     let count = Plan.warmUp(size)
@@ -94,6 +96,7 @@ struct Measurement {
         costs[subject, default: 0] += try sender.cost(of: count)
         try sender.end()
       }
+      progress.update(stepsDone, saying: "\(name), new connection \(connection + 1) of \(connections)")
     }
     return Cell.FirstSends(
       connections: connections, sends: count, ofCopy: rounded((costs[.automatic] ?? 0) / (costs[.copy] ?? 1)))
