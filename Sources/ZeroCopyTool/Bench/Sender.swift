@@ -58,18 +58,33 @@ final class Sender {
 
   var statistics: Statistics { socket.statistics }
 
-  /// From here on counts what `shares` tells.
+  /// From here on counts what `counts` tells.
   func beginCounting() { before = socket.statistics }
 
-  /// Of the sends that were counted those without copying, and of those the ones that the kernel has copied after
-  /// all; `nil` where there were none.
-  var shares: (zeroCopy: Double?, copied: Double?) {
+  var counts: Counts {
     let now = socket.statistics
-    func share(_ part: Int, _ whole: Int) -> Double? { whole > 0 ? Double(part) / Double(whole) : nil }
-    return (
-      share(now.zeroCopySends - before.zeroCopySends, now.sends - before.sends),
-      share(now.copied - before.copied, now.completed - before.completed)
-    )
+    return Counts(
+      sends: now.sends - before.sends, zeroCopySends: now.zeroCopySends - before.zeroCopySends,
+      completed: now.completed - before.completed, copied: now.copied - before.copied)
+  }
+
+  /// Of several connections of a subject.
+  struct Counts {
+    var sends = 0
+    var zeroCopySends = 0
+    var completed = 0
+    var copied = 0
+
+    mutating func add(_ other: Counts) {
+      sends += other.sends
+      zeroCopySends += other.zeroCopySends
+      completed += other.completed
+      copied += other.copied
+    }
+
+    /// `nil` where there was nothing that could be.
+    var zeroCopyShare: Double? { sends > 0 ? Double(zeroCopySends) / Double(sends) : nil }
+    var copiedShare: Double? { completed > 0 ? Double(copied) / Double(completed) : nil }
   }
 
   /// Closes the connection, and notes what the receiver has received.

@@ -1,0 +1,98 @@
+import ZeroCopy
+
+/// A cell under way: the subjects' connections, and what each has cost so far.
+struct CellRun {
+  /// Then the next connection: how one stream goes depends on how its buffers happened to grow.
+  private static let roundsAConnection = 3
+
+  let path: BenchPath
+  let floor: PlainSender?
+  let size: Int
+  let span: Span
+  let memory: BenchMemory
+  /// How many a round takes, as copying has told.
+  private(set) var sends = 0
+  private var senders: [Subject: Sender] = [:]
+  private var costs: [Subject: [Double]] = [:]
+  private var counts: [Subject: Sender.Counts] = [:]
+  private var notes: [Subject: String] = [:]
+
+  init(_ span: Span, _ size: Int, for subjects: [Subject], over path: BenchPath, floor: PlainSender?) throws {
+    (self.path, self.floor, self.size, self.span) = (path, floor, size, span)
+    memory = try BenchMemory(size: size, span: span, for: subjects)
+  }
+
+  /// Connects a subject, and lets the connection get to know its path.
+  /// - Parameter window: Seconds that a round of copying is to take.
+  mutating func connect(_ subject: Subject, window: Double) throws {
+    guard !subject.isPlain, notes[subject] == nil else { return }
+    try end(subject)
+    do {
+      let sender = try Sender(subject, over: path, from: memory)
+      let count = Plan.warmUp(size)
+      _ = try sender.cost(of: count)
+      let cost = max(1e-9, try sender.cost(of: count) / Double(count))
+      if subject == .copy, sends == 0 { sends = max(8, min(1 << 20, Int(window / cost))) }
+      sender.beginCounting()
+      senders[subject] = sender
+    } catch let error as ZeroCopyError where error.isSocketUsable && subject != .copy {
+      // A limit, for instance: the others can be measured all the same.
+      notes[subject] = error.message
+    }
+  }
+
+  mutating func measure(_ subject: Subject, round: Int, window: Double) throws {
+    if subject.isPlain, let floor {
+      let buffers = BenchMemory.bufferCount(size, span)
+      costs[subject, default: []].append(try floor.cost(subject, of: sends, size: size, buffers: buffers))
+      return
+    }
+    // Datagrams have nothing that grows.
+    if !path.isDatagram, round > 0, round % Self.roundsAConnection == 0 {
+      try connect(subject, window: window)
+    }
+    guard let sender = senders[subject] else { return }
+    let gibibytes = Double(sends) * Double(size) / Double(1 << 30)
+    costs[subject, default: []].append(try sender.cost(of: sends) / gibibytes)
+  }
+
+  private mutating func end(_ subject: Subject) throws {
+    guard let sender = senders.removeValue(forKey: subject) else { return }
+    counts[subject, default: Sender.Counts()].add(sender.counts)
+    try sender.end()
+  }
+
+  /// Closes the connections.
+  mutating func finish(_ subjects: [Subject], _ firstSends: Cell.FirstSends?) throws -> Cell {
+    for subject in subjects { try end(subject) }
+    let outcomes = subjects.map { subject in
+      Cell.Outcome(
+        subject, costs: costs[subject] ?? [], zeroCopyShare: counts[subject]?.zeroCopyShare,
+        copiedShare: counts[subject]?.copiedShare, note: notes[subject])
+    }
+    return Cell(
+      span: span, size: size, sendsARound: sends, hasHugePages: memory.hugePool?.pool.pages == .huge,
+      outcomes: outcomes, firstSends: firstSends)
+  }
+
+  /// What automatic mode costs while it does not know the path yet: on new connections, beside copying on others.
+  /// - Parameter progress: Is called for each.
+  func firstSends(_ connections: Int, _ progress: (Int) -> Void) throws -> Cell.FirstSends {
+    let count = Plan.warmUp(size)
+    var costs: [Subject: Double] = [:]
+    for connection in 0..<connections {
+      let order: [Subject] = connection % 2 == 0 ? [.copy, .automatic] : [.automatic, .copy]
+      for subject in order {
+        let sender = try Sender(subject, over: path, from: memory)
+        costs[subject, default: 0] += try sender.cost(of: count)
+        try sender.end()
+      }
+      progress(connection + 1)
+    }
+    return Cell.FirstSends(
+      connections: connections, sends: count, ofCopy: rounded((costs[.automatic] ?? 0) / (costs[.copy] ?? 1)))
+  }
+}
+
+/// So many places behind the point as the figure is worth.
+func rounded(_ value: Double) -> Double { (value * 1e5).rounded() / 1e5 }
