@@ -15,7 +15,7 @@ extension Connection {
   @inline(never)
   mutating func attemptPacket(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
     let budget = configuration.budget
-    let most = min(Pieces.packetSize, budget?.longestPart ?? .max)
+    let most = unsafe min(Pieces.packetSize, budget?.longestPart ?? .max)
     let attempt = unsafe pieces.withPacket(most) { packet, isSmall -> Attempt in
       if isSmall { return unsafe attemptCopy(packet, waiting) }
       if let hindrance = unsafe hindrance(byteCount: packet.byteCount) { return .shortage(hindrance) }
@@ -65,7 +65,7 @@ extension Pieces {
       unsafe byteCount += piece.length
       pages += unsafe (Int(UInt(bitPattern: piece.base) % 4096) + piece.length + 4095) / 4096
       if isSmall, small.count == index { small = (index + 1, byteCount) }
-      if packet.count > 0 || !isSmall, byteCount > most || pages > Self.mostPages { break }
+      if packet.count > 0 || !isSmall, unsafe byteCount > most || pages > Self.mostPages { break }
       if !isSmall { packet = (index + 1, byteCount) }
     }
     if packet.count > 0 {
