@@ -1,6 +1,8 @@
 // Sending and receiving bytes.
 #include "common.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/uio.h>
 
 #ifndef MSG_NOSIGNAL
@@ -14,6 +16,9 @@ _Static_assert(offsetof(czc_buffer, length) == offsetof(struct iovec, iov_len), 
 int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags) {
   int native = MSG_NOSIGNAL;
   if (flags & CZC_SEND_DONTWAIT) native |= MSG_DONTWAIT;
+#ifdef MSG_MORE
+  if (flags & CZC_SEND_MORE) native |= MSG_MORE;
+#endif
   if (flags & CZC_SEND_ZEROCOPY) {
 #ifdef __linux__
     native |= MSG_ZEROCOPY;
@@ -31,6 +36,19 @@ int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags) {
   message.msg_iovlen = count;
   ssize_t sent = sendmsg(fd, &message, native);
   return sent < 0 ? -errno : sent;
+}
+
+int czc_uncork(int fd) {
+#ifdef TCP_CORK
+  int corked = 0;
+  socklen_t size = sizeof corked;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, &size) < 0) return -errno;
+  if (corked) return 0;
+  // Nothing to switch off; but the kernel looks then whether something is held back.
+  return czc_result(setsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, sizeof corked));
+#else
+  return (void)fd, -ENOSYS;
+#endif
 }
 
 int64_t czc_receive(int fd, void *memory, size_t capacity) {

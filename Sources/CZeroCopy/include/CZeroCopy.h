@@ -26,6 +26,7 @@ typedef struct czc_buffer {
 enum {
   CZC_SEND_ZEROCOPY = 1,  // MSG_ZEROCOPY: the kernel may read the memory until its notification
   CZC_SEND_DONTWAIT = 2,  // MSG_DONTWAIT
+  CZC_SEND_MORE = 4,      // MSG_MORE: TCP holds back what does not fill a packet, for what follows
 };
 
 // The most buffers that one czc_send takes (IOV_MAX).
@@ -34,6 +35,9 @@ enum { CZC_MAX_BUFFERS = 1024 };
 // sendmsg(2), or send(2) of a single buffer, always with MSG_NOSIGNAL (rule 22). Bytes accepted, or -errno,
 // -EINTR included: only the caller knows how long it still wants to wait.
 int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags);
+
+// setsockopt(TCP_CORK, 0): sends what was held back, unless the socket's owner has corked it; -ENOSYS off Linux.
+int czc_uncork(int fd);
 
 // recv(2). Bytes, 0 at the end of the stream, or -errno.
 int64_t czc_receive(int fd, void *memory, size_t capacity);

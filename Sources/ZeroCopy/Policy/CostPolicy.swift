@@ -109,15 +109,15 @@ package struct CostPolicy: Sendable {
     run.left = 0
   }
 
-  /// So many bytes of the send chosen last were accepted.
+  /// So many bytes, or so many more, of the send chosen last were accepted.
   package mutating func accepted(_ byteCount: Int) {
     if counts { window?.bytes += byteCount }
-    counts = false
   }
 
   /// The send chosen last went another way than was chosen.
   package mutating func spoil() {
     if counts { window?.isSpoilt = true }
+    counts = false
   }
 
   /// What the kernel says of sends that are done: a hint that things have changed, and no verdict (rule 9).

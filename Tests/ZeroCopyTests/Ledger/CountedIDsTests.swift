@@ -161,7 +161,9 @@ struct CountedIDsTests {
     #expect(ids.takeReleased() == 1)
   }
 
-  @Test("Where the counter stands is learnt from the first send, alone in flight (rule 6)", arguments: [41, UInt32.max])
+  @Test(
+    "Where the counter stands is learnt from the first send, alone in flight (rule 6)",
+    arguments: [41, UInt32.max])
   func unknownBase(_ newest: UInt32) {
     let ids = TestCount(base: nil)
     ids.sent()

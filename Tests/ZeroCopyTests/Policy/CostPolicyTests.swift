@@ -103,10 +103,10 @@ struct CostPolicyTests {
       path.send(1, of: 100, costing: (500, 5000))
     }
     path.thread = 1
-    path.send(400, of: 65_536, costing: (20_000, 10_000))
-    #expect(path.zeroCopyShare > 0.7)
-    path.send(100, of: 1 << 20, costing: (200_000, 300_000))
-    #expect(path.zeroCopyShare < 0.3)
+    path.send(4000, of: 65_536, costing: (20_000, 10_000))
+    #expect(path.zeroCopyShare > 0.8)
+    path.send(1000, of: 1 << 20, costing: (200_000, 300_000))
+    #expect(path.zeroCopyShare < 0.2)
   }
 
   @Test("What one socket has found out the next one begins with")

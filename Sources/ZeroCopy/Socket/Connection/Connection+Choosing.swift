@@ -27,7 +27,9 @@ extension Connection {
       if mode == .zeroCopy || copiesDue == 0 { return byteCount > 0 }
       copiesDue -= 1
     }
-    let wouldGain = policy.isExpectedToGain(byteCount: byteCount) && !segments.arePathCopied(byteCount: byteCount)
+    policy.spoil()
+    let wouldGain =
+      policy.isExpectedToGain(byteCount: byteCount) && !segments.arePathCopied(byteCount: byteCount)
     if wouldGain { fallBack() }
     return false
   }

@@ -129,8 +129,10 @@ extension Connection {
   }
 
   private mutating func accepts(_ offered: DatagramList, _ count: Int) -> Batch {
+    let byteCount = unsafe offered.prefix(count).byteCount
     statistics.sends += count
-    unsafe statistics.bytes += offered.prefix(count).byteCount
+    statistics.bytes += byteCount
+    policy.accepted(byteCount)
     return unsafe .accepted(count, isShort: count < offered.count)
   }
 }

@@ -42,9 +42,23 @@ extension Connection {
     _ pieces: Pieces, mode: WriteMode, waiting: Waiting
   ) throws(ZeroCopyError) -> Int {
     let waiting = watched(waiting)
-    let zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
+    guard mode == .automatic, unsafe pieces.count > 1, facts.is_tcp, let mix = unsafe Mix(pieces) else {
+      let zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
+      return unsafe try write(pieces, zeroCopy: zeroCopy, mode, waiting)
+    }
+    guard unsafe try chooses(mode, byteCount: mix.largeByteCount) else {
+      return unsafe try write(pieces, zeroCopy: false, mode, waiting)
+    }
+    return unsafe try writeMixed(mix, waiting)
+  }
+
+  /// Sends once, in the way that was chosen.
+  @inline(__always)
+  mutating func write(
+    _ pieces: Pieces, zeroCopy: Bool, _ mode: WriteMode, _ waiting: Waiting
+  ) throws(ZeroCopyError) -> Int {
     let attempt = unsafe attempt(pieces, zeroCopy: zeroCopy, waiting)
-    if case .accepted(let count) = attempt { return accepts(count) }
+    if case .accepted(let count) = attempt { return accepts(count, mode) }
     return unsafe try persist(after: attempt, pieces, zeroCopy: zeroCopy, mode, waiting)
   }
 
@@ -68,7 +82,7 @@ extension Connection {
     while true {
       switch attempt {
       case .accepted(let count):
-        return accepts(count)
+        return accepts(count, mode)
       case .shortage(let shortage, let hasDrained):
         if !hasDrained {
           zeroCopy = unsafe try relieves(shortage, byteCount: pieces.byteCount, mode, waiting)
@@ -105,10 +119,10 @@ extension Connection {
     return unsafe attemptZeroCopy(pieces, waiting, nil)
   }
 
-  private mutating func accepts(_ count: Int) -> Int {
+  private mutating func accepts(_ count: Int, _ mode: WriteMode) -> Int {
     statistics.sends += 1
     statistics.bytes += count
-    policy.accepted(count)
+    if mode == .automatic { policy.accepted(count) }
     return count
   }
 
@@ -132,6 +146,7 @@ extension Connection {
 
   @inline(__always)
   private func transmit(_ pieces: Pieces, _ flags: CInt) -> Int64 {
+    let flags = flags | moreFlag
     guard segments.ofCall == 0 else {
       return unsafe czc_send_segments(number, pieces.start, pieces.count, flags, segments.ofCall)
     }

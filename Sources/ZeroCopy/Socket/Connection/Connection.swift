@@ -24,6 +24,9 @@ struct Connection: ~Copyable, Sendable {
   /// What the sends of the call under way keep.
   var lending = Lending()
 
+  /// CZC_SEND_MORE where the rest of a write follows the send under way, else 0.
+  var moreFlag: CInt = 0
+
   /// What is left of a buffer of which a part was accepted.
   var tail: Tail?
 
