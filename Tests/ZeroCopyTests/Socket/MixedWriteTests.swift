@@ -43,8 +43,10 @@ struct MixedWriteTests {
       #expect(try peer.value() == Self.large + 128)
       return pair.client.segmentsOfData
     }
-    // A small piece by itself would be one more each.
-    #expect(try packets(.automatic) <= packets(.copy) + 1)
+    // How a stream is cut depends on when the peer answers, too: the fewest of several.
+    let mixed = try (0..<8).map { _ in try packets(.automatic) }.min()!
+    let copied = try (0..<8).map { _ in try packets(.copy) }.min()!
+    #expect(mixed <= copied)
   }
 
   @Test("Pieces of one kind are one send", arguments: [[10, 20, 30], [large, large], [4096, 4095]])

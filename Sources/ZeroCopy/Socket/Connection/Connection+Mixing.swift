@@ -1,13 +1,13 @@
 internal import CZeroCopy
 
+/// The bytes of a large piece: a page. To pin less than that costs more than to copy it.
+private let largePiece = 4096
+
 /// Several pieces of memory in one write, small ones among large ones.
 @unsafe struct Mix {
   let pieces: Pieces
   /// Of the large ones.
   let largeByteCount: Int
-
-  /// A page. To pin less than that costs more than to copy it.
-  private static var large: Int { 4096 }
 
   /// `nil` where all are small, or all are large.
   init?(_ pieces: Pieces) {
@@ -17,7 +17,7 @@ internal import CZeroCopy
     // Within the pieces, whose count is given.
     for index in unsafe 0..<Int(pieces.count) {
       let length = unsafe start[index].length
-      if length >= Self.large { largeByteCount += length } else { hasSmall = true }
+      if length >= largePiece { largeByteCount += length } else { hasSmall = true }
     }
     guard hasSmall, largeByteCount > 0 else { return nil }
     unsafe self.pieces = unsafe pieces
@@ -28,10 +28,10 @@ internal import CZeroCopy
   func run(from index: Int) -> (run: Pieces, isLarge: Bool) {
     // Only made of pieces that have memory.
     guard let start = unsafe pieces.start else { return unsafe (pieces, false) }
-    let isLarge = unsafe start[index].length >= Self.large
+    let isLarge = unsafe start[index].length >= largePiece
     var end = index
     var byteCount = 0
-    while unsafe end < pieces.count, unsafe (start[end].length >= Self.large) == isLarge {
+    while unsafe end < pieces.count, unsafe (start[end].length >= largePiece) == isLarge {
       unsafe byteCount += start[end].length
       end += 1
     }
