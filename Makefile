@@ -5,7 +5,7 @@ SHELL := /bin/bash
 SWIFT_FILES := Package.swift Sources Tests Benchmarks Examples Fuzz
 # An ordinary user's tests share one small limit of locked memory: one after the other, they keep below it.
 PARALLEL := $(if $(filter 0,$(shell id -u)),,--no-parallel)
-EXAMPLES := FirstSteps Pipeline InAClass InATask
+EXAMPLES := FirstSteps Pipeline InAClass InATask Telemetry
 
 .PHONY: run test test-kernels soak soak-buffers sanitize fuzz coverage mutants lint format bars cost bench clean prepare help
 

@@ -54,8 +54,8 @@ package struct CostPolicy: Sendable {
   /// How many sends in a row have contradicted that.
   private var contradictions = 0
   private let learnt: CostTable?
-  /// Something was decided since `takeNews`.
-  package private(set) var hasNews = false
+  /// The class about which something was decided since `takeNews`.
+  private var news: SizeClass?
 
   /// - Parameter learnt: What an earlier socket on the same path has found out.
   package init(isDatagram: Bool, learnt: CostTable? = nil) {
@@ -134,10 +134,13 @@ package struct CostPolicy: Sendable {
     for index in classes.indices { classes[index].lookSoon() }
   }
 
-  /// What was found out so far, for later sockets.
-  package mutating func takeNews() -> CostTable {
-    hasNews = false
-    return CostTable(classes: classes.map(\.finding))
+  /// Whether something was decided since `takeNews`.
+  package var hasNews: Bool { news != nil }
+
+  /// What was decided last, and all that was found out so far, for later sockets.
+  package mutating func takeNews() -> (ClassPolicy, CostTable)? {
+    guard let size = news.take() else { return nil }
+    return (classes[size.index], CostTable(classes: classes.map(\.finding)))
   }
 
   /// The state of each class that was used.
@@ -192,6 +195,6 @@ package struct CostPolicy: Sendable {
       return
     }
     let cost = Float(time.nanoseconds &- begin.nanoseconds) / Float(open.bytes)
-    if classes[open.size.index].add(cost, zeroCopy: open.zeroCopy) { hasNews = true }
+    if classes[open.size.index].add(cost, zeroCopy: open.zeroCopy) { news = open.size }
   }
 }

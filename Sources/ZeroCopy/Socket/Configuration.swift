@@ -46,6 +46,9 @@ public struct Configuration: Sendable {
   /// where this one's findings go: `.automatic` begins with it. Give one to several configurations, so that they share it.
   public var experience: PathExperience
 
+  /// Who hears what happens on the socket, for metrics and logs.
+  public var observer: (any SocketObserver)?
+
   /// `UDP_SEGMENT`: cuts each send into datagrams of so many bytes, the last one shorter; 1 to 65,535. The socket
   /// must be of UDP: any other is refused with `.invalidArgument`, and `.segmentationUnavailable` is thrown where the
   /// system cannot. A call may say otherwise for its own send. `nil`: a send is one datagram.
@@ -70,7 +73,8 @@ public struct Configuration: Sendable {
     acknowledgementTimeout: Duration? = nil,
     leastRate: Int? = nil,
     segmentSize: Int? = nil,
-    experience: PathExperience = PathExperience()
+    experience: PathExperience = PathExperience(),
+    observer: (any SocketObserver)? = nil
   ) {
     self.mode = mode
     self.connectTimeout = connectTimeout
@@ -85,5 +89,6 @@ public struct Configuration: Sendable {
     self.leastRate = leastRate
     self.segmentSize = segmentSize
     self.experience = experience
+    self.observer = observer
   }
 }

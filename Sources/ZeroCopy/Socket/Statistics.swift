@@ -41,6 +41,18 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
 
   package init() {}
 
+  /// What was counted since `earlier`; what is in flight is as it is now.
+  package func since(_ earlier: Statistics) -> Statistics {
+    var difference = self
+    let counts: [WritableKeyPath<Statistics, Int>] = [
+      \.sends, \.bytes, \.zeroCopySends, \.zeroCopyBytes, \.completed, \.copied, \.fallbacks, \.reaps,
+      \.foreignMessages, \.truncatedMessages, \.repeatedNotifications, \.unknownNotifications, \.settled,
+      \.quarantined, \.leaked,
+    ]
+    for count in counts { difference[keyPath: count] -= earlier[keyPath: count] }
+    return difference
+  }
+
   /// The counts in words, on one line; those of rare events only where they are not 0.
   public var description: String {
     var text =

@@ -135,11 +135,7 @@ extension ZeroCopySocket {
   public var availability: Availability { connection.availability }
 
   /// What has happened on this socket so far.
-  public var statistics: Statistics {
-    var statistics = connection.statistics
-    statistics.inFlight = connection.inFlight.count + connection.inFlightForEver
-    return statistics
-  }
+  public var statistics: Statistics { connection.currentStatistics }
 
   /// The descriptor, lent: for options and questions of your own. Do not close it, do not send with
   /// `MSG_ZEROCOPY` on it, do not read its error queue, and call `finishWriting()` rather than `shutdown(2)`.

@@ -114,7 +114,8 @@ struct CostPolicyTests {
     var first = SimulatedPath(CostPolicy(isDatagram: true))
     first.send(1000, of: 8192, costing: (3000, 2000))
     #expect(first.policy.hasNews)
-    let table = first.policy.takeNews()
+    let (decided, table) = first.policy.takeNews()!
+    #expect(decided.size == SizeClass(byteCount: 8192) && decided.usesZeroCopy)
     #expect(!first.policy.hasNews)
 
     var second = SimulatedPath(CostPolicy(isDatagram: true, learnt: table))

@@ -9,7 +9,7 @@ extension Connection {
     if mode == .automatic {
       if segments.arePathCopied(byteCount: byteCount) { return false }
       let zeroCopy = policy.choosesZeroCopy(byteCount: byteCount) { .now }
-      if policy.hasNews { tellExperience() }
+      if policy.hasNews { tellDecision() }
       return zeroCopy
     }
     // An empty TCP send takes no id and an empty datagram takes one (rule 3): there is nothing to gain.
@@ -32,17 +32,6 @@ extension Connection {
       policy.isExpectedToGain(byteCount: byteCount) && !segments.arePathCopied(byteCount: byteCount)
     if wouldGain { fallBack() }
     return false
-  }
-
-  @inline(never)
-  private mutating func tellExperience() {
-    configuration.experience.merge(policy.takeNews(), of: path)
-  }
-
-  /// Copies what was to go without.
-  mutating func fallBack() {
-    statistics.fallbacks += 1
-    policy.spoil()
   }
 
   /// What names the way to the peer, for `PathExperience`: the kind of socket and both ends without their ports.

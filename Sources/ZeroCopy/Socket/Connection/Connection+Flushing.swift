@@ -86,6 +86,7 @@ extension Connection {
         isSocketUsable: true)
     }
     endUse()
+    tellEnd()
     return descriptor.relinquish()
   }
 }

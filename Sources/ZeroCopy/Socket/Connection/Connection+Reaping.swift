@@ -30,6 +30,7 @@ extension Connection {
       if reaped.truncated > 0 { isUncertain = true }
       // A call that came back with room to spare has met the end of the queue.
     } while untilEmpty && Int(reaped.messages) == capacity
+    if released > 0, telling != nil { tellProgress() }
     return released
   }
 
@@ -71,6 +72,7 @@ extension Connection {
   /// Our count and the kernel's do not agree, and nothing that follows can be trusted either.
   mutating func noteNeverIssued() {
     statistics.unknownNotifications += 1
+    if !isMistrusted, let telling { telling.observer.lostTrack(peer: telling.peer) }
     isMistrusted = true
     isUncertain = true
   }
@@ -145,7 +147,7 @@ extension Connection {
     // Sends that took no id have moved our numbers away from the kernel's: learn anew (rule 6).
     ids.restart()
     if availability.isAvailable, czc_zerocopy_enabled(number) != 1 {
-      availability = .unavailable(.optionSwitchedOff)
+      becomeUnavailable(.optionSwitchedOff)
     }
   }
 }

@@ -87,14 +87,14 @@ extension Connection {
         if !hasDrained {
           zeroCopy = unsafe try relieves(shortage, byteCount: pieces.byteCount, mode, waiting)
         }
-        if !zeroCopy { fallBack() }
+        if !zeroCopy { unsafe fallBack(shortage, byteCount: pieces.byteCount) }
       case .failed(.interrupted):
         guard patience.isLeft else { throw timedOut() }
       case .failed(.resourceTemporarilyUnavailable):
         try waitForRoom(waiting)
       case .failed(.notSupportedOnSocket) where zeroCopy:
         // Kernel TLS was switched on since (rule 20).
-        availability = .unavailable(.upperLayerProtocol)
+        becomeUnavailable(.upperLayerProtocol)
         zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
       case .failed(.messageTooLong) where zeroCopy && mode == .automatic:
         // A datagram of more pieces than fit its fragments, 17 as a rule, can still be copied.

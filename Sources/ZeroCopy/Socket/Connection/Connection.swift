@@ -68,6 +68,8 @@ struct Connection: ~Copyable, Sendable {
   var toldShutDowns = ToldShutDowns()
   /// The connection's end, and whether a call has thrown it yet.
   let fate = Fate()
+  /// Who hears of it, if anybody.
+  var telling: Telling?
   var isLossTold = false
 
   var isDatagram: Bool { facts.type == CZC_DATAGRAM }
@@ -89,6 +91,12 @@ struct Connection: ~Copyable, Sendable {
     segments = Segments(of: number, facts)
     ids = SendIDs(base: hasHistory ? nil : 0, areCounted: facts.family == CZC_FAMILY_VSOCK)
     optionMemoryAtRest = hasHistory ? 0 : czc_option_memory(number)
+    if let observer = configuration.observer {
+      // C writes at most the buffer that it is given.
+      let peer = unsafe describe { unsafe czc_peer_address_text(number, $0, $1) }
+      telling = Telling(observer: observer, peer: peer)
+    }
+    defer { telling?.observer.opened(self.availability, peer: telling?.peer ?? "") }
     guard hasHistory else { return }
     checkEarlierSends()
     // An earlier owner may have ended our side; what follows is no loss then.
@@ -155,6 +163,7 @@ struct Connection: ~Copyable, Sendable {
     descriptor.close()
     tail = nil
     giveUpRest()
+    tellEnd()
   }
 
   /// After close() no notification ever comes, and the kernel goes on reading (rule 24): what we keep for sends

@@ -1,0 +1,57 @@
+/// Telling an observer what has happened.
+extension Connection {
+  /// What an observer is told and was told.
+  struct Telling: Sendable {
+    let observer: any SocketObserver
+    let peer: String
+    var told = Statistics()
+    /// The limit that it knows of.
+    var limit: ZeroCopyError.Code?
+  }
+
+  /// Counts as they are now.
+  var currentStatistics: Statistics {
+    var statistics = statistics
+    statistics.inFlight = inFlight.count + inFlightForEver
+    return statistics
+  }
+
+  @inline(never)
+  mutating func tellProgress() {
+    let now = currentStatistics
+    guard let before = telling?.told, now != before else { return }
+    telling?.told = now
+    if let telling { telling.observer.progressed(now.since(before), peer: telling.peer) }
+  }
+
+  /// The policy has decided something: for later sockets, too.
+  @inline(never)
+  mutating func tellDecision() {
+    guard let (state, table) = policy.takeNews() else { return }
+    configuration.experience.merge(table, of: path)
+    if let telling { telling.observer.decided(SendDecision(state), peer: telling.peer) }
+  }
+
+  /// Copies what was to go without.
+  /// - Parameter shortage: The limit that was met; `nil` where it was none.
+  mutating func fallBack(_ shortage: Shortage? = nil, byteCount: Int = 0) {
+    statistics.fallbacks += 1
+    policy.spoil()
+    guard let shortage, let telling else { return }
+    let limit = shortageError(shortage, byteCount: byteCount)
+    if limit.code == telling.limit { return }
+    self.telling?.limit = limit.code
+    telling.observer.fellBack(limit, peer: telling.peer)
+  }
+
+  mutating func becomeUnavailable(_ reason: Availability.Reason) {
+    availability = .unavailable(reason)
+    if let telling { telling.observer.becameUnavailable(reason, peer: telling.peer) }
+  }
+
+  mutating func tellEnd() {
+    tellProgress()
+    if let telling { telling.observer.ended(currentStatistics, peer: telling.peer) }
+    telling = nil
+  }
+}

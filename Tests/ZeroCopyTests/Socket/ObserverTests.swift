@@ -1,0 +1,132 @@
+import Synchronization
+import TestSupport
+import Testing
+import ZeroCopy
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Writes down what it hears.
+private final class Recorder: SocketObserver {
+  struct Heard {
+    var opened: [Availability] = []
+    var peers: Set<String> = []
+    var progress: [Statistics] = []
+    var decisions: [SendDecision] = []
+    var limits: [ZeroCopyError.Code] = []
+    var reasons: [Availability.Reason] = []
+    var totals: [Statistics] = []
+  }
+
+  private let state = Mutex(Heard())
+  var heard: Heard { state.withLock { $0 } }
+
+  private func note(_ peer: String, _ change: (inout Heard) -> Void) {
+    state.withLock {
+      $0.peers.insert(peer)
+      change(&$0)
+    }
+  }
+
+  func opened(_ availability: Availability, peer: String) { note(peer) { $0.opened.append(availability) } }
+  func progressed(_ since: Statistics, peer: String) { note(peer) { $0.progress.append(since) } }
+  func decided(_ decision: SendDecision, peer: String) { note(peer) { $0.decisions.append(decision) } }
+  func fellBack(_ limit: ZeroCopyError, peer: String) { note(peer) { $0.limits.append(limit.code) } }
+  func becameUnavailable(_ reason: Availability.Reason, peer: String) {
+    note(peer) { $0.reasons.append(reason) }
+  }
+  func ended(_ total: Statistics, peer: String) { note(peer) { $0.totals.append(total) } }
+}
+
+/// Hears nothing: all has a default.
+private struct Deaf: SocketObserver {}
+
+@Suite("An observer")
+struct ObserverTests {
+  @Test("It is told of the beginning, of what was done in sums that add up, and of the end")
+  func wholeLife() throws {
+    let recorder = Recorder()
+    var pair = try Connected(client: Configuration(mode: .zeroCopy, observer: recorder))
+    let peer = pair.serve { socket in try socket.readToEnd().count }
+    let memory = UnsafeRawBufferPointer(pinnedBytes(10_000))
+    let address = pair.client.peerAddress
+    for _ in 0..<200 { try pair.client.writeAll(memory) }
+    try pair.client.flush(timeout: .seconds(20))
+    #expect(recorder.heard.totals.isEmpty)
+    try pair.client.writeAll(memory, mode: .copy)
+    try pair.client.finishWriting()
+    try pair.client.close(timeout: .seconds(20))
+    #expect(try peer.value() == 2_010_000)
+
+    let heard = recorder.heard
+    #expect(heard.opened == [.available])
+    #expect(heard.peers == [address])
+    #expect(heard.totals.count == 1)
+    let total = try #require(heard.totals.first)
+    #expect(total.bytes == 2_010_000 && total.sends == 201 && total.completed == 200)
+    #expect(heard.progress.count < 100)
+    for count in [\Statistics.sends, \.bytes, \.zeroCopySends, \.completed, \.copied, \.reaps] {
+      #expect(heard.progress.map { $0[keyPath: count] }.reduce(0, +) == total[keyPath: count])
+    }
+    #expect(heard.progress.last?.inFlight == 0)
+  }
+
+  @Test("It is told once of a limit that makes automatic mode copy")
+  func limit() throws {
+    let recorder = Recorder()
+    var pair = try Connected(
+      client: Configuration(maximumBytesInFlight: 1, observer: recorder))
+    let memory = UnsafeRawBufferPointer(pinnedBytes(300_000))
+    pair.server.setOption(SOL_SOCKET, SO_RCVBUF, 4096)
+    // The first is in flight as long as nobody reads.
+    for _ in 0..<4 { try pair.client.writeAll(memory) }
+    #expect(pair.client.statistics.fallbacks == 3)
+    #expect(recorder.heard.limits == [.inFlightLimit])
+    let peer = pair.serve { socket in try socket.readToEnd().count }
+    try pair.client.finishWriting()
+    try pair.client.flush(timeout: .seconds(20))
+    #expect(try peer.value() == 1_200_000)
+  }
+
+  @Test("It is told that zero copy has gone, and why")
+  func unavailable() throws {
+    let recorder = Recorder()
+    var pair = try Connected(client: Configuration(mode: .zeroCopy, observer: recorder))
+    pair.client.setOption(SOL_SOCKET, SO_ZEROCOPY, 0)
+    try pair.client.writeAll(UnsafeRawBufferPointer(pinnedBytes(1000)))
+    try pair.client.flush(timeout: .seconds(20))
+    #expect(recorder.heard.reasons == [.optionSwitchedOff])
+    #expect(try pair.server.read(count: 1000).count == 1000)
+  }
+
+  @Test("It is told what automatic mode decides, in words too")
+  func decided() throws {
+    let recorder = Recorder()
+    var pair = try Datagrams("127.0.0.1", client: Configuration(observer: recorder))
+    let memory = UnsafeRawBufferPointer(pinnedBytes(16_384))
+    for _ in 0..<400 {
+      try pair.client.writeAll(memory)
+      try pair.server.expectDatagram(memory)
+    }
+    let decision = try #require(recorder.heard.decisions.first)
+    #expect(decision.sizes == 16_384..<24_576)
+    #expect([.measured, .equal].contains(decision.reason))
+    #expect(decision.description.contains("16384..<24576 bytes: "))
+    #expect(decision.description.contains(" s of processor time a GiB"))
+    #expect(pair.client.decisions.map(\.sizes) == [16_384..<24_576])
+    #expect((decision.costOfCopying ?? 0) > 0 && (decision.costOfZeroCopy ?? 0) > 0)
+  }
+
+  @Test("One that hears nothing is no hindrance, and a socket that is dropped tells its end")
+  func dropped() throws {
+    let recorder = Recorder()
+    for observer in [Deaf(), recorder] as [any SocketObserver] {
+      let pair = try Connected(client: Configuration(observer: observer))
+      _ = pair.dropClient()
+    }
+    #expect(recorder.heard.totals.count == 1)
+  }
+}
