@@ -1,4 +1,5 @@
 import CZeroCopy
+import DequeModule
 import Glibc
 import TestSupport
 import Testing
@@ -127,6 +128,38 @@ struct SegmentPathTests {
       #expect(socket.statistics.inFlight == 0)
       #expect(socket.statistics.unknownNotifications == 0)
       #expect(socket.statistics.settled == 0)
+    }
+  }
+
+  @Test(
+    "A buffer of which a part waits after its datagram was dropped leaves the queue, and is free only after that",
+    arguments: [0, 2])
+  func droppedBuffer(_ before: Int) throws {
+    try onOwnThread {
+      // A queue that takes the first fragments of a large datagram, and lets them go slowly.
+      try Self.enterSink(mtu: 1500, "tc qdisc add dev s0 root tbf rate 200kbit burst 1600 limit 12000")
+      var socket = try ZeroCopySocket.connect(to: "udp:10.9.8.2:9000")
+      socket.setOption(Int32(IPPROTO_IP), IP_RECVERR, 1)
+      let pool = try BufferPool(bufferSize: 40_000, count: before + 2, pages: .standard)
+      var queue = UniqueDeque<SendBuffer>()
+      for _ in 0..<before { queue.append(try pool.filled(1000)) }
+      for _ in 0..<2 { queue.append(try pool.filled()) }
+      if before == 0 {
+        let code = error { () throws(ZeroCopyError) in
+          try socket.sendDatagrams(from: &queue, mode: .zeroCopy)
+        }?.code
+        #expect(code == .datagramDropped)
+      } else {
+        #expect(try socket.sendDatagrams(from: &queue, mode: .zeroCopy) == before)
+      }
+      let left = queue.count
+      #expect(left == 1)
+      #expect(socket.statistics.inFlight > 0)
+      #expect(pool.statistics.free + socket.statistics.inFlight + left == before + 2)
+      try socket.flush(timeout: .seconds(20))
+      #expect(pool.statistics.free == before + 1)
+      #expect(socket.statistics.completed == before)
+      #expect(socket.statistics.unknownNotifications == 0)
     }
   }
 }
