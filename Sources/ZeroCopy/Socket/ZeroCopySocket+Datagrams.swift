@@ -79,16 +79,11 @@ extension ZeroCopySocket {
       while done < count {
         let offered = min(count - done, capacity)
         for index in 0..<offered { unsafe list.initializeElement(at: index, to: datagram(done + index)) }
-        let accepted: Int
-        do throws(ZeroCopyError) {
-          accepted = unsafe try connection.writeDatagrams(
-            DatagramList(start: UnsafePointer(list.baseAddress!), count: offered), mode: mode, .asDescriptor
-          ) { keeping(done + $0) }
-        } catch {
-          // It will be thrown again with the next call, unless it is over then.
-          if done > 0 { return done }
-          throw error
-        }
+        let accepted = unsafe try connection.writeDatagrams(
+          DatagramList(start: UnsafePointer(list.baseAddress!), count: offered), mode: mode,
+          isFirst: done == 0,
+          .asDescriptor
+        ) { keeping(done + $0) }
         done += accepted
         if accepted < offered { return done }
       }

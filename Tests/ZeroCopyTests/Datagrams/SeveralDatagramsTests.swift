@@ -57,6 +57,25 @@ struct SeveralDatagramsTests {
     try pair.expectExactIDs()
   }
 
+  @Test("One that fails behind as many as a system call takes is told by the next call")
+  func failsInTheSecondCall() throws {
+    var pair = try Datagrams.ready()
+    pair.server.setOption(SOL_SOCKET, SO_RCVBUF, 1 << 20)
+    let faults = try Faults(on: pair.client.fileDescriptor, earlierSends: 1)
+    let all = datagrams(260, [10])
+    faults.nextSends(Array(repeating: .none, count: 256) + [.failureTakingID(.invalidArgument)])
+    #expect(try pair.client.writeDatagrams(all, mode: .copy) == 256)
+    #expect(faults.counts.failedSends == 1)
+    faults.failSends(with: .invalidArgument)
+    #expect(
+      error { () throws(ZeroCopyError) in
+        try pair.client.writeDatagrams(Array(all[256...]), mode: .copy)
+      }?.errno == .invalidArgument)
+    #expect(try pair.client.writeDatagrams(Array(all[256...]), mode: .copy) == 4)
+    for datagram in all { try pair.server.expectDatagram(datagram) }
+    try pair.expectExactIDs()
+  }
+
   @Test("None are none")
   func none() throws {
     var pair = try Datagrams.ready()

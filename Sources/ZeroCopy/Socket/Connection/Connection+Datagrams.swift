@@ -27,23 +27,26 @@ extension Connection {
   }
 
   /// Sends several datagrams, each whole, until one fails.
-  /// - Parameter keeping: What must stay alive for each of them.
-  /// - Returns: How many were accepted, at least one; 0 only where there were none.
+  /// - Parameters:
+  ///   - isFirst: The call has sent nothing yet: it waits, and throws. Else whoever calls again is told.
+  ///   - keeping: What must stay alive for each of them.
+  /// - Returns: How many were accepted; at least one of the call's.
   /// - Throws: Nothing was accepted.
   mutating func writeDatagrams(
-    _ datagrams: DatagramList, mode: WriteMode, _ waiting: Waiting, keeping: (Int) -> Keeping
+    _ datagrams: DatagramList, mode: WriteMode, isFirst: Bool, _ waiting: Waiting, keeping: (Int) -> Keeping
   ) throws(ZeroCopyError) -> Int {
     let waiting = watched(waiting)
     var done = 0
     while unsafe done < datagrams.count {
       let rest = unsafe datagrams.dropFirst(done)
+      let mayThrow = isFirst && done == 0
       let fallbacks = statistics.fallbacks
       let zeroCopy: Bool
       do throws(ZeroCopyError) {
         zeroCopy = unsafe try chooses(mode, byteCount: rest.byteCount / rest.count)
       } catch {
-        if done > 0 { return done }
-        throw error
+        if mayThrow { throw error }
+        return done
       }
       let batch =
         unsafe zeroCopy
@@ -53,10 +56,9 @@ extension Connection {
         if statistics.fallbacks > fallbacks { statistics.fallbacks += count - 1 }
         done += count
         if isShort { return done }
-      case .refused(.shortage(let shortage, _)) where done > 0 && shortage.isOurs:
+      case .refused(.shortage(let shortage, _)) where !mayThrow && shortage.isOurs:
         if reap(untilEmpty: true) == 0 { return done }
-      // It will be refused again, and told then.
-      case .refused where done > 0: return done
+      case .refused where !mayThrow: return done
       case .refused(let attempt):
         lending = Lending(keeping(0), byteCount: unsafe rest.first.byteCount)
         defer { lending = Lending() }
