@@ -2,7 +2,6 @@
 #include "common.h"
 
 #include <netinet/in.h>
-#include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
 

@@ -50,6 +50,15 @@ extension ZeroCopySocket {
     return try writeAndFlush(span, timeout: timeout, mode: mode)
   }
 
+  /// As `writeAndFlush` with a segment size over a raw span.
+  @discardableResult
+  public mutating func writeAndFlush(
+    _ span: Span<UInt8>, timeout: Duration, mode: WriteMode? = nil, segmentSize: Int
+  ) throws(ZeroCopyError) -> FlushResult {
+    // As in `writeAndFlush` without one.
+    try writeAndFlush(unsafe span.bytes, timeout: timeout, mode: mode, segmentSize: segmentSize)
+  }
+
   /// Sends a buffer as datagrams of `segmentSize` bytes, the last one shorter, and gives the buffer to the kernel.
   ///
   /// As `send` without a segment size otherwise, and as `writeAll` with one.

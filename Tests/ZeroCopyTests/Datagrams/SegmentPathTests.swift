@@ -1,6 +1,7 @@
 import CZeroCopy
 import DequeModule
 import Glibc
+import SystemPackage
 import TestSupport
 import Testing
 import ZeroCopy
@@ -160,6 +161,43 @@ struct SegmentPathTests {
       #expect(pool.statistics.free == before + 1)
       #expect(socket.statistics.completed == before)
       #expect(socket.statistics.unknownNotifications == 0)
+    }
+  }
+
+  @Test("A socket that knows no segments, as none does before Linux 4.18, is told apart at once")
+  func unknown() throws {
+    try onOwnThread {
+      try Self.enterSink(mtu: 1500, "ip link set lo up && echo 0 0 >/proc/sys/net/ipv4/ping_group_range")
+      // Datagrams of IP, and not of UDP.
+      let number = socket(AF_INET, CInt(SOCK_DGRAM.rawValue), CInt(IPPROTO_ICMP))
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      // Without a port it would not count as connected.
+      address.sin_port = 1
+      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      let result = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+      }
+      try #require(number >= 0 && result == 0)
+      let descriptor = FileDescriptor(rawValue: number)
+      #expect(
+        error { () throws(ZeroCopyError) in
+          _ = try ZeroCopySocket(adopting: descriptor, configuration: Configuration(segmentSize: 100))
+        }?.code == .segmentationUnavailable)
+      var socket = try ZeroCopySocket(adopting: descriptor)
+      let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
+      for mode in SegmentTests.modes {
+        let failures = [
+          error { () throws(ZeroCopyError) in try socket.writeAll(memory, mode: mode, segmentSize: 100) },
+          error { () throws(ZeroCopyError) in
+            try socket.writeDatagrams([memory], mode: mode, segmentSize: 100)
+          },
+        ]
+        #expect(failures.allSatisfy { $0?.code == .segmentationUnavailable && $0?.isSocketUsable == true })
+      }
+      #expect(socket.statistics.sends == 0)
     }
   }
 }

@@ -92,7 +92,7 @@ struct SegmentTests {
     let memory = UnsafeRawBufferPointer(pinnedBytes(30_000))
     var bytes = Array(memory)
     let flushed = try pair.client.writeAndFlush(
-      bytes.span.bytes, timeout: .seconds(10), mode: .zeroCopy, segmentSize: 1300)
+      bytes.span, timeout: .seconds(10), mode: .zeroCopy, segmentSize: 1300)
     #expect(flushed.completed == 1 && flushed.remaining == 0)
     for index in bytes.indices { bytes[index] = 0 }
     try pair.expectSegments(of: memory, 1300)
