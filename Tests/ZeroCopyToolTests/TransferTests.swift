@@ -114,6 +114,19 @@ struct TransferTests {
     }
   }
 
+  @Test("Over vsock a file crosses byte for byte, without copying where the kernel has that", .vsock)
+  func vsock() throws {
+    try withFolder { folder in
+      let bytes = randomBytes(3 << 20 + 5)
+      let name = try folder.make("sent", bytes)
+      let mode = Vsock.availability == .available ? "zero-copy" : "automatic"
+      let outcome = try cross([name], mode: mode, endpoint: Vsock.freeEndpoint)
+      #expect(outcome.sender.code == 0 && outcome.receiver.code == 0)
+      #expect(areEqual(outcome.receiver.output, bytes))
+      #expect(outcome.sender.text.contains("zero-copy 0") == (mode == "automatic"))
+    }
+  }
+
   @Test("Over a UNIX socket automatic copies and says so")
   func unixAutomatic() throws {
     try withFolder { folder in

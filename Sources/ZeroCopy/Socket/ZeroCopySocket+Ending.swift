@@ -33,7 +33,8 @@ extension ZeroCopySocket {
   }
 
   /// Ends the connection now: TCP's unsent data is thrown away and the peer sees a reset. Then it waits up
-  /// to one second for notifications that are late, and closes.
+  /// to one second for notifications that are late, and closes. Datagrams and vsock have no such end: what was
+  /// accepted is still delivered.
   ///
   /// Idempotent. The corresponding system calls are `connect(AF_UNSPEC)`, for TCP alone, and `close`.
   /// - Returns: What was confirmed since the last flush. **Where `remaining` is not 0, your own memory in

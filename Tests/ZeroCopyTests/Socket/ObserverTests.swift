@@ -80,7 +80,7 @@ struct ObserverTests {
     var pair = try Connected(
       client: Configuration(maximumBytesInFlight: 1, observer: recorder))
     let memory = UnsafeRawBufferPointer(pinnedBytes(300_000))
-    pair.server.setOption(SOL_SOCKET, SO_RCVBUF, 4096)
+    pair.server.setOption(SOL_SOCKET, SO_RCVBUF, 65_536)
     // The first is in flight as long as nobody reads.
     for _ in 0..<4 { try pair.client.writeAll(memory) }
     #expect(pair.client.statistics.fallbacks == 3)

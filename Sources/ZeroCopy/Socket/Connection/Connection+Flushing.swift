@@ -78,7 +78,7 @@ extension Connection {
 
   mutating func relinquish() throws(ZeroCopyError) -> CInt {
     try checkOpen()
-    reap(untilEmpty: true)
+    collect()
     guard inFlight.count == 0, !hasTail else {
       throw ZeroCopyError(
         .sendsInFlight,

@@ -200,7 +200,7 @@ struct Connection: ~Copyable, Sendable {
   mutating func abandon() {
     guard !isClosed else { return }
     do throws(ZeroCopyError) { try sendTailIfPossible() } catch {}
-    if inFlight.count > 0 { reap(untilEmpty: true) }
+    if inFlight.count > 0 { collect() }
     // Nor does a stream end in order in the middle of a buffer.
     if hasTail || inFlight.contains({ $0.keeping.isCallersMemory }) { purge() }
     tearDown()
