@@ -49,6 +49,7 @@ NEXT(ssize_t, sendmsg, (int, const struct msghdr *, int))
 NEXT(int, sendmmsg, (int, struct mmsghdr *, unsigned, int))
 NEXT(int, recvmmsg, (int, struct mmsghdr *, unsigned, int, struct timespec *))
 NEXT(int, getsockopt, (int, int, int, void *, socklen_t *))
+NEXT(int, getsockname, (int, void *, socklen_t *))
 NEXT(int, epoll_ctl, (int, int, int, struct epoll_event *))
 NEXT(int, epoll_wait, (int, struct epoll_event *, int, int))
 NEXT(int, close, (int))
@@ -107,6 +108,71 @@ void cts_remove_hooks(int fd, void *context) {
   } else {
     leave();
   }
+}
+
+// ---- Datagram sockets that pass for vsock streams ---------------------------------------------
+
+enum { FAMILY_VSOCK = 40, ALIKES = 16, PACKET = 32 << 10 };
+
+static struct {
+  bool used;
+  int fd;
+  unsigned sends;
+} alikes[ALIKES];
+
+// Under the lock.
+static int find_alike(int fd) {
+  for (int i = 0; i < ALIKES; i++) {
+    if (alikes[i].used && alikes[i].fd == fd) return i;
+  }
+  return -1;
+}
+
+// How many packets a send of so many bytes becomes: 0 where it is an ordinary descriptor.
+static size_t packets(int fd, size_t length) {
+  if (is_idle()) return 0;
+  pthread_mutex_lock(&lock);
+  int found = find_alike(fd);
+  size_t count = 0;
+  if (found >= 0) {
+    count = 1 + alikes[found].sends++ % 3;
+    if (count > length) count = length > 0 ? length : 1;
+    size_t least = (length + PACKET - 1) / PACKET;
+    if (count < least) count = least;
+  }
+  pthread_mutex_unlock(&lock);
+  return count;
+}
+
+static bool is_alike(int fd) {
+  if (is_idle()) return false;
+  pthread_mutex_lock(&lock);
+  bool found = find_alike(fd) >= 0;
+  pthread_mutex_unlock(&lock);
+  return found;
+}
+
+int cts_pass_for_vsock(int fd) {
+  int result = -ENOSPC;
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < ALIKES && result != 0; i++) {
+    if (alikes[i].used) continue;
+    alikes[i].used = true;
+    alikes[i].fd = fd;
+    alikes[i].sends = 0;
+    atomic_fetch_add(&active, 1);
+    result = 0;
+  }
+  pthread_mutex_unlock(&lock);
+  return result;
+}
+
+// Under this name only for the linker: the header's prototype has a union in it.
+int cts_getsockname(int fd, void *address, socklen_t *size) __asm__("getsockname");
+int cts_getsockname(int fd, void *address, socklen_t *size) {
+  int result = next_getsockname()(fd, address, size);
+  if (result == 0 && is_alike(fd)) ((struct sockaddr *)address)->sa_family = FAMILY_VSOCK;
+  return result;
 }
 
 // ---- The error queue --------------------------------------------------------------------------
@@ -201,12 +267,35 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct
 
 // ---- Sending ----------------------------------------------------------------------------------
 
-ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+// So many bytes of a message from an offset on; the pieces that it needs go to `pieces`.
+static struct msghdr part_of(const struct msghdr *message, size_t offset, size_t length, struct iovec *pieces) {
+  struct msghdr part = *message;
+  part.msg_iov = pieces;
+  part.msg_iovlen = 0;
+  for (size_t i = 0; i < message->msg_iovlen && length > 0; i++) {
+    struct iovec piece = message->msg_iov[i];
+    size_t skipped = piece.iov_len < offset ? piece.iov_len : offset;
+    offset -= skipped;
+    piece.iov_base = (char *)piece.iov_base + skipped;
+    piece.iov_len -= skipped;
+    if (piece.iov_len > length) piece.iov_len = length;
+    length -= piece.iov_len;
+    if (piece.iov_len > 0) pieces[part.msg_iovlen++] = piece;
+  }
+  return part;
+}
+
+static size_t length_of(const struct msghdr *message) {
+  size_t length = 0;
+  for (size_t i = 0; i < message->msg_iovlen; i++) length += message->msg_iov[i].iov_len;
+  return length;
+}
+
+static ssize_t send_one(int fd, const struct msghdr *message, int flags) {
   slot *slot = enter(fd);
   if (!slot) return next_sendmsg()(fd, message, flags);
   bool zero_copy = (flags & ZERO_COPY) != 0;
-  size_t length = 0;
-  for (size_t i = 0; i < message->msg_iovlen; i++) length += message->msg_iov[i].iov_len;
+  size_t length = length_of(message);
   cts_send plan = slot->hooks.send(slot->hooks.context, length, zero_copy);
   leave();
   if (plan.error != 0) {
@@ -215,17 +304,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   }
   struct iovec pieces[MOST_BUFFERS];
   struct msghdr shorter = *message;
-  if (plan.limit < length && message->msg_iovlen <= MOST_BUFFERS) {
-    size_t left = plan.limit;
-    shorter.msg_iov = pieces;
-    shorter.msg_iovlen = 0;
-    for (size_t i = 0; i < message->msg_iovlen && left > 0; i++) {
-      struct iovec piece = message->msg_iov[i];
-      if (piece.iov_len > left) piece.iov_len = left;
-      left -= piece.iov_len;
-      pieces[shorter.msg_iovlen++] = piece;
-    }
-  }
+  if (plan.limit < length && message->msg_iovlen <= MOST_BUFFERS)
+    shorter = part_of(message, 0, plan.limit, pieces);
   ssize_t sent = next_sendmsg()(fd, &shorter, flags);
   int error = errno;
   if (sent >= 0 && (slot = enter(fd))) {
@@ -239,6 +319,20 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   }
   errno = error;
   return sent;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+  size_t length = length_of(message), count = packets(fd, length), sent = 0;
+  if (count == 0) return send_one(fd, message, flags);
+  struct iovec pieces[MOST_BUFFERS];
+  for (size_t i = 0; i < count; i++) {
+    size_t end = length * (i + 1) / count;
+    struct msghdr part = part_of(message, sent, end - sent, pieces);
+    ssize_t accepted = send_one(fd, &part, flags);
+    if (accepted < 0) return sent > 0 ? (ssize_t)sent : -1;
+    sent += (size_t)accepted;
+  }
+  return (ssize_t)sent;
 }
 
 ssize_t send(int fd, const void *memory, size_t length, int flags) {
@@ -265,6 +359,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
 // What the hooks hold back is still on the queue, as far as the library can see: so it counts.
 int getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
   int result = next_getsockopt()(fd, level, name, value, size);
+  if (result == 0 && level == SOL_SOCKET && name == SO_TYPE && is_alike(fd)) *(int *)value = SOCK_STREAM;
   if (result < 0 || level != SOL_SOCKET || name != SO_MEMINFO) return result;
   slot *slot = enter(fd);
   if (!slot) return result;
@@ -315,6 +410,11 @@ int close(int fd) {
     for (int i = 0; i < SLOTS; i++) {
       if (slots[i].waiter == fd) slots[i].waiter = -1;
     }
+    int alike = find_alike(fd);
+    if (alike >= 0) {
+      alikes[alike].used = false;
+      atomic_fetch_sub(&active, 1);
+    }
     slot *slot = find(fd);
     if (slot) {
       drop(slot);
@@ -333,5 +433,6 @@ int close(int fd) {
 int cts_set_hooks(int fd, cts_hooks hooks) { return (void)fd, (void)hooks, -ENOSYS; }
 void cts_remove_hooks(int fd, void *context) { (void)fd, (void)context; }
 void cts_make_message(int fd, cts_message *message) { (void)fd, memset(message, 0, sizeof *message); }
+int cts_pass_for_vsock(int fd) { return (void)fd, -ENOSYS; }
 
 #endif

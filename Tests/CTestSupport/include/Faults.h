@@ -68,4 +68,9 @@ void cts_remove_hooks(int fd, void *context);
 // A message as the kernel would put it on this socket's queue.
 void cts_make_message(int fd, cts_message *message);
 
+// A connected datagram socket passes for a vsock stream from now on, until it is closed: its family and type say so,
+// and each send becomes one, two or three datagrams, each of which takes an id (rule 5). Shows the counting of ids where
+// there is no vsock; what is lost or in flight for long it cannot show.
+int cts_pass_for_vsock(int fd);
+
 #endif

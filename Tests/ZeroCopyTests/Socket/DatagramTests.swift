@@ -1,3 +1,4 @@
+import CTestSupport
 import Glibc
 import SystemPackage
 import TestSupport
@@ -9,7 +10,8 @@ struct Datagrams: ~Copyable {
   var client: ZeroCopySocket
   var server: ZeroCopySocket
 
-  init(_ host: String, client: Configuration = Configuration()) throws {
+  /// - Parameter passesForVsock: Whether the client takes its socket for a vsock stream whose sends take several ids.
+  init(_ host: String, client: Configuration = Configuration(), passesForVsock: Bool = false) throws {
     // A port that is free is one that the kernel has just given out.
     let first = try ZeroCopySocket.connect(to: "udp:\(host):9")
     let address = "udp:\(first.localAddress)"
@@ -17,6 +19,7 @@ struct Datagrams: ~Copyable {
     let second = try ZeroCopySocket.connect(
       to: address, configuration: Configuration(readTimeout: .seconds(20)))
     let descriptor = try Datagrams.reconnected(first, to: second.localAddress)
+    if passesForVsock { try #require(cts_pass_for_vsock(descriptor.rawValue) == 0) }
     self.client = try ZeroCopySocket(adopting: descriptor, configuration: client)
     self.server = second
   }

@@ -91,8 +91,9 @@ struct VsockEndingTests {
     #expect(full?.code == .notificationMemoryLimit)
     let sends = pair.client.statistics.zeroCopySends
     let large = UnsafeRawBufferPointer(pinnedBytes(300_000))
-    _ = try? pair.client.writev(large, mode: .automatic)
-    #expect(pair.client.statistics.zeroCopySends == sends && pair.client.statistics.fallbacks > 0)
+    #expect(try pair.client.writev(large, mode: .automatic) > 0)
+    #expect(pair.client.statistics.zeroCopySends == sends)
+    #expect(pair.client.statistics.bytes > sends * memory.count)
     _ = try pair.server.read(count: sends * memory.count)
     #expect(try pair.client.flush(timeout: .seconds(60)).completed == sends)
   }

@@ -56,6 +56,7 @@ extension Connection {
   private mutating func release(counted range: Range<UInt64>) -> Int {
     let (released, sends) = release(range)
     if reportedIDs.copied > 0 { noteCopied(sends * reportedIDs.copied / reportedIDs.all) }
+    if sends > 0 { policy.completed(sends, copied: 2 * reportedIDs.copied > reportedIDs.all) }
     reportedIDs = (0, 0)
     return released
   }
