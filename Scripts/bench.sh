@@ -41,9 +41,9 @@ cc -O2 -o "$work/PlainPool" "$root/Benchmarks/Sources/PlainPool/main.c"
   printf 'Commit %s, %s.\n' "$commit" "$(swift --version 2>/dev/null | grep -o 'Swift version [0-9.]*' | head -n 1)"
   # shellcheck disable=SC2016
   printf '%s\n' 'Written by `make bench`. Processor time of the sending thread a GiB; everything but copying itself is' \
-    'shown beside copying from the memory of the caller. "h.p." is a pool on huge pages, "(0-copy)" how many of the' \
-    'sends automatic mode made without copying, "again" a second subject that is equal to copying. The C program' \
-    'sends from huge pages in turn.'
+    'shown beside copying from the memory of the caller. "h.p." is a pool on huge pages, "/best" automatic mode beside' \
+    'the better of copying and zero copy from the same memory, "(0-copy)" how many of its sends it made without' \
+    'copying, "again" a second subject that is equal to copying. The C program sends from huge pages in turn.'
 } >"$work/report"
 
 measured=0

@@ -12,7 +12,8 @@ struct Bench: Command {
       ENDPOINT  HOST:PORT or udp:HOST:PORT, where 'zerocopy sink ENDPOINT' runs, on another machine.
 
       What is measured is the processor time of the sending thread for each GiB; subjects take turns, and two equal \
-      ones show how far chance goes. Exit code 77: this machine has no such lane.
+      ones show how far chance goes. Hot is 256 KiB sent again and again, cold 64 MiB; a pool that small waits for \
+      its buffers where they come back late. Exit code 77: this machine has no such lane.
       """)
 
   @Argument(help: "loopback, sink, wire or ENDPOINT.", transform: BenchTarget.init(parsing:))

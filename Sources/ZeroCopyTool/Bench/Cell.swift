@@ -1,3 +1,5 @@
+import ZeroCopy
+
 /// What sends of one size from one span of memory came to.
 struct Cell: Encodable {
   /// What one subject cost.
@@ -9,6 +11,8 @@ struct Cell: Encodable {
     var upperQuartile: Double?
     /// The median beside that of copying from the same memory.
     var ofCopy: Double?
+    /// In automatic mode: beside the better of copying and zero copy from the same memory.
+    var ofBest: Double?
     /// Of its sends, those without copying.
     var zeroCopyShare: Double?
     /// Of these, those that the kernel reports as copied after all: an estimate.
@@ -60,6 +64,9 @@ struct Cell: Encodable {
         let cost = outcomes[index].cpuSecondsPerGib
       else { continue }
       self.outcomes[index].ofCopy = rounded(cost / copy)
+      if subject.mode == .automatic {
+        self.outcomes[index].ofBest = automaticOfBest(subject.memory).map(rounded)
+      }
     }
   }
 

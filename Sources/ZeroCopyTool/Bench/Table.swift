@@ -28,13 +28,16 @@ struct Table {
   private static func rows(_ cells: [Cell]) -> [String] {
     let present = Subject.allCases.filter { subject in cells.contains { $0.outcome(subject) != nil } }
     var rows: [[String]] = [["size", "copy s/GiB"]]
-    rows[0] += present.dropFirst().flatMap { $0.mode == .automatic ? [$0.title, "(0-copy)"] : [$0.title] }
+    rows[0] += present.dropFirst().flatMap {
+      $0.mode == .automatic ? [$0.title, "/best", "(0-copy)"] : [$0.title]
+    }
     if cells.contains(where: { $0.firstSends != nil }) { rows[0].append("first sends") }
     for cell in cells {
       var row = [formatted(size: cell.size), cell.cost(.copy).map { decimal($0) } ?? "-"]
       for subject in present.dropFirst() {
         row.append(cell.ratio(subject, to: .copy).map(formatted(ratio:)) ?? "-")
         if subject.mode == .automatic {
+          row.append(cell.outcome(subject)?.ofBest.map(formatted(ratio:)) ?? "-")
           row.append(cell.outcome(subject)?.zeroCopyShare.map { "\(Int(($0 * 100).rounded())) %" } ?? "-")
         }
       }
