@@ -39,6 +39,9 @@ struct Verdict: Encodable {
     return Automatic(memory: name, median: rounded(middle), worst: rounded(worst.ratio), worstAt: worst.name)
   }
 
+  /// What counts as equal: the spread, and 1 % where that is less.
+  private var tolerance: Double { max(spread ?? 0.02, 0.01) }
+
   // MARK: Whether zero copy pays
 
   private func pays(_ cells: [Cell]) -> [String] {
@@ -67,7 +70,7 @@ struct Verdict: Encodable {
     }
   }
 
-  private func isCheaper(_ ratio: Double?) -> Bool { (ratio ?? 1) < 1 - (spread ?? 0.02) }
+  private func isCheaper(_ ratio: Double?) -> Bool { (ratio ?? 1) < 1 - tolerance }
 
   /// The sizes for which something is true, in words: "from 32 KiB on", "at 64 KiB", "from 8 KiB to 64 KiB".
   static func ranges(_ sizes: [(size: Int, isTrue: Bool)]) -> [String] {
@@ -107,11 +110,11 @@ struct Verdict: Encodable {
   private func inAutomatic() -> [String] {
     automatic.map { summary in
       let whole = "Automatic mode, from \(summary.memory),"
-      if summary.worst <= 1 + (spread ?? 0.02) {
+      if summary.worst <= 1 + tolerance {
         return "\(whole) costs what the better of copying and zero copy costs, everywhere"
           + " (worst \(formatted(ratio: summary.worst)) at \(summary.worstAt))."
       }
-      if summary.median <= 1 + (spread ?? 0.02) {
+      if summary.median <= 1 + tolerance {
         return "\(whole) mostly costs what the better of the two costs; it is"
           + " \(Self.percent(summary.worst)) % above at worst (\(summary.worstAt))."
       }
