@@ -35,8 +35,7 @@ struct CellRun {
       if subject == .copy, sends == 0 { sends = max(8, min(1 << 20, Int(window / cost))) }
       sender.beginCounting()
       senders[subject] = sender
-    } catch let error as ZeroCopyError where error.isSocketUsable && subject != .copy {
-      // A limit, for instance: the others can be measured all the same.
+    } catch let error as ZeroCopyError where isLimit(error, subject) {
       notes[subject] = error.message
     }
   }
@@ -53,7 +52,20 @@ struct CellRun {
     }
     guard let sender = senders[subject] else { return }
     let gibibytes = Double(sends) * Double(size) / Double(1 << 30)
-    costs[subject, default: []].append(try sender.cost(of: sends) / gibibytes)
+    do {
+      costs[subject, default: []].append(try sender.cost(of: sends) / gibibytes)
+    } catch let error as ZeroCopyError where isLimit(error, subject) {
+      notes[subject] = error.message
+      try end(subject)
+    }
+  }
+
+  /// Whether the others can be measured all the same.
+  private func isLimit(_ error: ZeroCopyError, _ subject: Subject) -> Bool {
+    let limits: [ZeroCopyError.Code] = [
+      .lockedMemoryLimit, .notificationMemoryLimit, .inFlightLimit, .datagramDropped, .messageTooLong,
+    ]
+    return subject != .copy && limits.contains(error.code)
   }
 
   private mutating func end(_ subject: Subject) throws {

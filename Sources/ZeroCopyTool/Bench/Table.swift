@@ -21,7 +21,7 @@ struct Table {
     if report.cells.contains(where: { !$0.hasHugePages }) {
       lines += ["", "There are no huge pages here: the huge pool lies on ordinary ones."]
     }
-    text = (lines + [""] + notes.sorted()).joined(separator: "\n")
+    text = (lines + [""] + notes.sorted() + (notes.isEmpty ? [] : [""])).joined(separator: "\n")
   }
 
   /// Copying as it is, everything else beside it.
