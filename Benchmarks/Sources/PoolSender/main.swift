@@ -114,7 +114,8 @@ do {
   let job = try Job(CommandLine.arguments)
   print(try run(job) / (Double(job.size) * Double(job.count) / Double(1 << 30)))
 } catch is Usage {
-  fail("usage: PoolSender [udp:]ADDRESS:PORT zerocopy|copy|automatic huge|standard COUNT SIZE SLOTS [SEGMENT]\n", 2)
+  let arguments = "[udp:]ADDRESS:PORT zerocopy|copy|automatic huge|standard COUNT SIZE SLOTS [SEGMENT]"
+  fail("usage: PoolSender \(arguments)\n", 2)
 } catch {
   fail("PoolSender: \(error)\n", 1)
 }
