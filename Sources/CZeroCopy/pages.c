@@ -45,9 +45,51 @@ size_t czc_huge_page_size(void) {
   return size ? size : 2u << 20;
 }
 
+// What a control group's limit leaves, or less than 0 where it has none. What its files take can be had, too.
+static int64_t left_in_group(const char *group) {
+  char path[512];
+  const char *names[] = {"max", "current", "stat"};
+  size_t values[3];
+  for (int i = 0; i < 3; i++) {
+    int length = snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.%s", group, names[i]);
+    if (length < 0 || (size_t)length >= sizeof path) return -1;
+    values[i] = number_in(path, i == 2 ? "\nfile " : NULL);
+    // "max" is no number.
+    if (i == 0 && values[0] == 0) return -1;
+  }
+  int64_t used = values[1] > values[2] ? (int64_t)(values[1] - values[2]) : 0;
+  return (int64_t)values[0] > used ? (int64_t)values[0] - used : 0;
+}
+
+// The least that the control groups of this process leave; INT64_MAX where nothing is said.
+static int64_t left_in_groups(void) {
+  int64_t least = INT64_MAX;
+  int file = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return least;
+  char text[512];
+  ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  if (count <= 0) return least;
+  text[count] = 0;
+  // The unified hierarchy's line; in a container its own group is the root.
+  char *group = strstr(text, "0::/");
+  if (!group) return least;
+  group += strlen("0::");
+  group[strcspn(group, "\n")] = 0;
+  for (;;) {
+    int64_t left = left_in_group(strcmp(group, "/") == 0 ? "" : group);
+    if (left >= 0 && left < least) least = left;
+    char *end = strrchr(group, '/');
+    if (!end || strcmp(group, "/") == 0) return least;
+    end[end == group ? 1 : 0] = 0;
+  }
+}
+
 int64_t czc_available_memory(void) {
   size_t kilobytes = number_in("/proc/meminfo", "MemAvailable:");
-  return kilobytes ? (int64_t)kilobytes << 10 : -ENOSYS;
+  if (!kilobytes) return -ENOSYS;
+  int64_t available = (int64_t)kilobytes << 10, left = left_in_groups();
+  return available < left ? available : left;
 }
 
 // Writes to each page: memory that was never written is the shared zero page, which would go out as zeros

@@ -16,7 +16,7 @@ public final class BufferPool: Sendable {
     /// Times that a buffer's pages were given up to the kernel and fresh ones put in their place, because a
     /// connection ended before it had let go of them.
     public internal(set) var quarantined = 0
-    /// Buffers lost for good: no fresh pages could be had.
+    /// Buffers lost for good: no fresh pages could be had, or memory in flight could not be made accessible again.
     public internal(set) var lost = 0
   }
 
@@ -90,10 +90,14 @@ public final class BufferPool: Sendable {
   /// One owner less; the last one gives the slot back.
   func release(_ slot: Int32) {
     guard owners.remove(slot) else { return }
-    if protectsInFlight, state.withLock({ $0.pages[Int(slot)] != .lost }) {
-      memory.protect(Int(slot), accessible: true)
-    }
+    let isAccessible =
+      !protectsInFlight || state.withLock({ $0.pages[Int(slot)] == .lost })
+      || memory.protect(Int(slot), accessible: true)
     state.withLock { state in
+      if !isAccessible {
+        state.pages[Int(slot)] = .lost
+        state.statistics.lost += 1
+      }
       guard state.pages[Int(slot)] != .lost else { return }
       if state.pages[Int(slot)] != .original { state.pages[Int(slot)] = .original }
       state.free.append(slot)

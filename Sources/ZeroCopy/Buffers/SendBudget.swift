@@ -13,7 +13,7 @@ internal import Synchronization
 /// What was in flight when a socket ended comes back at once, although the kernel may count it for a while.
 public final class SendBudget: Sendable, CustomStringConvertible {
   /// Bytes of memory that may be in flight, as the kernel counts locked memory: a send of n bytes counts as
-  /// n rounded down to whole pages of 4096 bytes, and two pages more.
+  /// n rounded down to whole pages, and two pages more.
   public let maximumBytes: Int
   /// How many of those one socket may have.
   public let maximumBytesPerSocket: Int
@@ -24,17 +24,19 @@ public final class SendBudget: Sendable, CustomStringConvertible {
   /// Rung when bytes come back.
   let returns = Bell()
 
+  private static var page: Int { Int(SystemLimits.pageSize) }
+
   /// The least that a budget has: two sends of a page.
-  static let minimum = 2 * cost(ofSend: 4096)
+  static let minimum = 2 * cost(ofSend: page)
 
   /// - Parameters:
-  ///   - maximumBytes: 24,576 at least; less counts as that.
+  ///   - maximumBytes: two sends of a page at least, 24,576 with pages of 4 KiB; less counts as that.
   ///   - maximumBytesPerSocket: Half of `maximumBytes` where it is `nil`.
   ///   - maximumSendsPerSocket: No bound where it is `nil`.
   public init(maximumBytes: Int, maximumBytesPerSocket: Int? = nil, maximumSendsPerSocket: Int? = nil) {
     self.maximumBytes = max(Self.minimum, maximumBytes)
     let share = maximumBytesPerSocket ?? self.maximumBytes / 2
-    self.maximumBytesPerSocket = min(self.maximumBytes, max(Self.cost(ofSend: 4096), share))
+    self.maximumBytesPerSocket = min(self.maximumBytes, max(Self.cost(ofSend: Self.page), share))
     self.maximumSendsPerSocket = max(1, maximumSendsPerSocket ?? .max)
   }
 
@@ -60,14 +62,14 @@ public final class SendBudget: Sendable, CustomStringConvertible {
 
   /// The longest send that fits so many bytes; 0 where none does.
   static func longestSend(costing bytes: Int) -> Int {
-    max(0, (min(bytes, .max - 4096) / 4096 - 1) * 4096 - 1)
+    max(0, (min(bytes, .max - page) / page - 1) * page - 1)
   }
 
   /// The longest part of a send that is larger than a socket's share. Two such parts fit, so that one is on its way
   /// while the next is made; but not at any price.
   var longestPart: Int {
     let half = Self.longestSend(costing: maximumBytesPerSocket / 2)
-    return half > 4096 ? half : Self.longestSend(costing: maximumBytesPerSocket)
+    return half > Self.page ? half : Self.longestSend(costing: maximumBytesPerSocket)
   }
 
   /// Takes so many bytes, or none.

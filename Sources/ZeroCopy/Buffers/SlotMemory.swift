@@ -34,7 +34,8 @@ internal import SystemPackage
     let whole = pages == .standard ? 1 : czc_huge_page_size()
     let (wholes, overflowsToo) = used.addingReportingOverflow(whole - 1)
     let length = wholes / whole * whole
-    let available = czc_available_memory()
+    // Reserved huge pages are not in what is available, and mapping them says whether there are enough.
+    let available = pages == .reservedHuge ? -1 : czc_available_memory()
     guard !overflow, !overflows, !overflowsToo, available < 0 || Int64(length) <= available else {
       throw ZeroCopyError(
         .outOfMemory,
@@ -100,9 +101,11 @@ internal import SystemPackage
   }
 
   /// Makes a slot's memory inaccessible, or accessible again.
-  func protect(_ index: Int, accessible: Bool) {
-    // For debugging: where it fails, memory is as accessible as without it.
-    _ = unsafe czc_protect(start + index * stride, usedLength, accessible)
+  /// - Returns: Whether it was possible; else it is as it was.
+  @discardableResult
+  func protect(_ index: Int, accessible: Bool) -> Bool {
+    // Of a slot that is the caller's: nobody else touches it.
+    unsafe czc_protect(start + index * stride, usedLength, accessible) == 0
   }
 
   /// Whole pages of a slot.

@@ -79,13 +79,15 @@ extension Connection {
     var zeroCopy = zeroCopy
     var attempt = first
     var patience = waiting.patience(configuration.writeTimeout)
+    // Over all retries: what others give back, others may take before us.
+    var limit: Deadline?
     while true {
       switch attempt {
       case .accepted(let count):
         return accepts(count, mode)
       case .shortage(let shortage, let hasDrained):
         if !hasDrained {
-          zeroCopy = unsafe try relieves(shortage, byteCount: pieces.byteCount, mode, waiting)
+          zeroCopy = unsafe try relieves(shortage, byteCount: pieces.byteCount, mode, waiting, &limit)
         }
         if !zeroCopy { unsafe fallBack(shortage, byteCount: pieces.byteCount) }
       case .failed(.interrupted):
@@ -232,13 +234,16 @@ extension Connection {
   /// Makes room after a shortage: drains, then waits where that is allowed.
   /// - Returns: Whether to try zero copy again; else to copy.
   private mutating func relieves(
-    _ shortage: Shortage, byteCount: Int, _ mode: WriteMode, _ waiting: Waiting
+    _ shortage: Shortage, byteCount: Int, _ mode: WriteMode, _ waiting: Waiting, _ limit: inout Deadline?
   ) throws(ZeroCopyError) -> Bool {
     // No limit that draining could mend, but a copy may pass.
     if case .droppedDatagram = shortage, mode == .automatic { return false }
     if case .droppedDatagram = shortage { throw shortageError(shortage, byteCount: byteCount) }
     let wasUncertain = isUncertain
-    if collect() > 0 || (wasUncertain && !isUncertain) { return true }
+    if collect() > 0 || (wasUncertain && !isUncertain) {
+      limit = nil
+      return true
+    }
     if mode == .automatic {
       // It will not be over with the next send: do not pay for finding out each time.
       if !shortage.isOurs { copiesDue = 32 }
@@ -249,7 +254,9 @@ extension Connection {
     case .until(let given): deadline = given
     case .asDescriptor where czc_is_nonblocking(number) == 1:
       throw shortageError(shortage, byteCount: byteCount)
-    case .asDescriptor: deadline = Deadline(after: configuration.writeTimeout)
+    case .asDescriptor:
+      deadline = limit ?? Deadline(after: configuration.writeTimeout)
+      limit = deadline
     }
     // With nothing in flight nothing will ever be released, and waiting waits for ever (rule 18).
     let inFlightNow = inFlight.count

@@ -42,7 +42,11 @@ extension Connection {
       if isEnough(inFlight) { return .done }
       if !isLastResort, takeShutDown() { return .shutDown }
       if deadline.hasPassed { return .timedOut }
-      if let end = wait(deadline, writable: false) { return end }
+      if let end = wait(deadline, writable: false) {
+        // What must come back is waited for, however slow the peer.
+        if isLastResort, case .tooSlow = end { continue }
+        return end
+      }
     }
   }
 
