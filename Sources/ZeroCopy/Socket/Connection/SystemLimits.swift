@@ -20,7 +20,9 @@ package struct SystemLimits: Sendable {
   }
 
   /// What a send of so many bytes counts against the locked-memory limit (rule 16).
-  package static func lockedMemory(ofSend byteCount: Int) -> Int64 { (Int64(byteCount) / pageSize + 2) * pageSize }
+  package static func lockedMemory(ofSend byteCount: Int) -> Int64 {
+    (Int64(byteCount) / pageSize + 2) * pageSize
+  }
 
   /// Bytes of a page: 4,096 as a rule, and on some machines 65,536.
   package static let pageSize = Int64(czc_page_size())
