@@ -7,7 +7,7 @@ public enum WriteMode: Sendable, Hashable {
   /// By copying: the memory is free again as soon as the call returns.
   case copy
 
-  /// Whichever is cheaper, which it finds out by measuring; see <doc:AutomaticMode>. Never an error for want of zero copy: where it cannot be had,
-  /// or a limit is exhausted, the bytes are copied and `Statistics.fallbacks` says so.
+  /// Whichever is cheaper, which it finds out by measuring; see <doc:AutomaticMode>. Never an error for want of zero
+  /// copy: where it cannot be had, or a limit is exhausted, the bytes are copied and `Statistics.fallbacks` says so.
   case automatic
 }

@@ -11,7 +11,9 @@ extension ZeroCopySocket {
   /// `MSG_NOSIGNAL`.
   ///
   /// **With zero copy the memory must neither change nor be freed until a `flush` has confirmed it.**
-  /// Whether it went by zero copy in `.automatic` is not told: treat it as if.
+  /// Whether it went by zero copy in `.automatic` is not told: treat it as if. On TCP that mode copies the pieces below
+  /// a page and sends the others as it has found cheaper, by a system call for each run of a kind, in as few packets as
+  /// one call would make.
   ///
   /// Where a limit of the kernel is exhausted (ENOBUFS), the error queue is drained and the send tried
   /// again. If that does not help, `.automatic` copies; `.zeroCopy` waits for a completion where the
