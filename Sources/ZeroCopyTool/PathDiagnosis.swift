@@ -84,7 +84,8 @@ struct PathDiagnosis: Encodable {
       for sender in [copying, zeroCopying] { _ = try sender.cost(of: Plan.warmUp(size)) }
       for _ in 0..<Self.rounds {
         let copy = try copying.cost(of: count)
-        ratios.append(try zeroCopying.cost(of: count) / copy)
+        let zeroCopy = try zeroCopying.cost(of: count)
+        if copy > 0 { ratios.append(zeroCopy / copy) }
       }
     } catch let error as ZeroCopyError where error.isSocketUsable {
       // A limit that keeps even a single send from passing.
@@ -109,8 +110,8 @@ struct PathDiagnosis: Encodable {
     }
     let part =
       copied == 0 ? "none of \(completed) sends was copied" : "\(copied) of \(completed) sends were copied"
-    let pays = (ofCopy ?? 1) < 0.95 ? "It pays there." : "At this size it does not pay."
-    return "Zero copy really happens on this path: \(part)\(cost). \(pays) \(advice)"
+    let pays = ofCopy.map { $0 < 0.95 ? " It pays there." : " At this size it does not pay." } ?? ""
+    return "Zero copy really happens on this path: \(part)\(cost).\(pays) \(advice)"
   }
 
   private var whyCopied: String {

@@ -60,10 +60,8 @@ struct Cell: Encodable {
     (self.span, self.size, self.sendsARound, self.hasHugePages) = (span, size, sendsARound, hasHugePages)
     (self.outcomes, self.firstSends) = (outcomes, firstSends)
     for index in outcomes.indices {
-      guard let subject = Subject(rawValue: outcomes[index].subject), let copy = cost(subject.reference),
-        let cost = outcomes[index].cpuSecondsPerGib
-      else { continue }
-      self.outcomes[index].ofCopy = rounded(cost / copy)
+      guard let subject = Subject(rawValue: outcomes[index].subject) else { continue }
+      self.outcomes[index].ofCopy = ratio(subject, to: subject.reference).map(rounded)
       if subject.mode == .automatic {
         self.outcomes[index].ofBest = automaticOfBest(subject.memory).map(rounded)
       }
@@ -84,7 +82,8 @@ struct Cell: Encodable {
     let (automatic, copy, zeroCopy): (Subject, Subject, Subject) =
       memory == .hugePool ? (.hugePoolAutomatic, .hugePoolCopy, .hugePool) : (.automatic, .copy, .zeroCopy)
     guard let own = cost(automatic), let copied = cost(copy) else { return nil }
-    return own / min(copied, cost(zeroCopy) ?? copied)
+    let best = min(copied, cost(zeroCopy) ?? copied)
+    return best > 0 ? own / best : nil
   }
 
   var name: String { "\(formatted(size: size)) \(span.rawValue)" }

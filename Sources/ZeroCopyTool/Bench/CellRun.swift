@@ -1,3 +1,4 @@
+import CZeroCopy
 import ZeroCopy
 
 /// A cell under way: the subjects' connections, and what each has cost so far.
@@ -31,8 +32,11 @@ struct CellRun {
       let sender = try Sender(subject, over: path, from: memory)
       let count = Plan.warmUp(size)
       _ = try sender.cost(of: count)
-      let cost = max(1e-9, try sender.cost(of: count) / Double(count))
-      if subject == .copy, sends == 0 { sends = max(8, min(1 << 20, Int(window / cost))) }
+      let begin = czc_now()
+      let cost = try sender.cost(of: count) / Double(count)
+      let time = Double(czc_now() - begin) / 1e9 / Double(count)
+      // A processor clock may be coarse, and know nothing of so few sends.
+      if subject == .copy, sends == 0 { sends = max(8, Int(min(1e6, window / max(cost, time / 20, 1e-9)))) }
       sender.beginCounting()
       senders[subject] = sender
     } catch let error as ZeroCopyError where isLimit(error, subject) {
@@ -89,7 +93,7 @@ struct CellRun {
 
   /// What automatic mode costs while it does not know the path yet: on new connections, beside copying on others.
   /// - Parameter progress: Is called for each.
-  func firstSends(_ connections: Int, _ progress: (Int) -> Void) throws -> Cell.FirstSends {
+  func firstSends(_ connections: Int, _ progress: (Int) -> Void) throws -> Cell.FirstSends? {
     let count = Plan.warmUp(size)
     var costs: [Subject: Double] = [:]
     for connection in 0..<connections {
@@ -101,8 +105,8 @@ struct CellRun {
       }
       progress(connection + 1)
     }
-    return Cell.FirstSends(
-      connections: connections, sends: count, ofCopy: rounded((costs[.automatic] ?? 0) / (costs[.copy] ?? 1)))
+    guard let automatic = costs[.automatic], let copy = costs[.copy], copy > 0 else { return nil }
+    return Cell.FirstSends(connections: connections, sends: count, ofCopy: rounded(automatic / copy))
   }
 }
 

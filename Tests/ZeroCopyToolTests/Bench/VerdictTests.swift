@@ -104,6 +104,15 @@ struct VerdictTests {
     #expect(Verdict([cell(4096, [.copy: 0.1])]).sentences.isEmpty)
   }
 
+  @Test("A clock that is too coarse to see any cost makes no ratio")
+  func coarseClock() throws {
+    let cell = cell(4096, [.copy: 0, .zeroCopy: 0.1, .automatic: 0.1, .copyAgain: 0])
+    #expect(cell.ratio(.zeroCopy, to: .copy) == nil && cell.automaticOfBest(.callers) == nil)
+    #expect(Verdict([cell]).sentences.isEmpty)
+    // JSON has no infinity.
+    #expect(try !encoded(cell).isEmpty)
+  }
+
   @Test("Quantiles lie between the values around them")
   func quantiles() {
     #expect(quantile([], 0.5) == nil)
