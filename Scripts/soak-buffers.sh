@@ -8,22 +8,9 @@ buffers=${BUFFERS:-1000000}
 ends=${ENDS:-10000}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 products=$(swift build --show-bin-path)
-
-# over ARGUMENT-OF-LANE…: a quarter of the ends in that lane, or in none.
-over() {
-  local status=0 lane=()
-  if (($# > 0)); then lane=("$products/zerocopy" lane "$@" --); fi
-  "${lane[@]}" "$products/soak" --abrupt --count $(((ends + 3) / 4)) --jobs 12 --seed "$seed" || status=$?
-  if ((status == 77)) && [[ -z ${CI:-} ]]; then
-    echo 'skipped, for the reason above'
-  elif ((status != 0)); then
-    echo "the soak of buffers has failed${*:+ in the lane: $*}" >&2
-    exit 1
-  fi
-}
+source "$(dirname "$0")/in-lane.sh"
 
 "$products/soak" --pool --count "$buffers" --seed "$seed"
-over
-over wire
-over wire --late qdisc
-over wire --late card
+for lane in '' wire 'wire --late qdisc' 'wire --late card'; do
+  in_lane "$lane" "$products/soak" --abrupt --count $(((ends + 3) / 4)) --jobs 12 --seed "$seed"
+done
