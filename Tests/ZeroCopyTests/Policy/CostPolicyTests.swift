@@ -109,6 +109,17 @@ struct CostPolicyTests {
     #expect(path.zeroCopyShare < 0.2)
   }
 
+  @Test("Nothing is made of the clocks of several threads")
+  func twoThreads() {
+    var path = SimulatedPath(CostPolicy(isDatagram: true))
+    for number in 0..<3000 as Range<UInt> {
+      path.thread = 1 + number % 3
+      path.send(1, of: 8192, costing: (3000, 2000))
+    }
+    #expect(path.policy.states.map(\.reason) == [.expected])
+    #expect(path.policy.states.allSatisfy { $0.copying.windows == 0 && $0.zeroCopy.windows == 0 })
+  }
+
   @Test("What one socket has found out the next one begins with")
   func sharing() {
     var first = SimulatedPath(CostPolicy(isDatagram: true))

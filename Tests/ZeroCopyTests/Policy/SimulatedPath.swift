@@ -29,7 +29,8 @@ struct SimulatedPath {
     choices.removeAll(keepingCapacity: true)
     for _ in 0..<count {
       var readings = 0
-      let (time, thread) = (UInt64(clock), thread)
+      // Each thread has a clock of its own.
+      let (time, thread) = (UInt64(clock) + UInt64(thread) << 40, thread)
       let zeroCopy = policy.choosesZeroCopy(byteCount: byteCount) {
         readings += 1
         return ThreadTime(thread: thread, nanoseconds: time)
