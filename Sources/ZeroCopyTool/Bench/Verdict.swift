@@ -114,6 +114,11 @@ struct Verdict: Encodable {
         return "\(whole) costs what the better of copying and zero copy costs, everywhere"
           + " (worst \(formatted(ratio: summary.worst)) at \(summary.worstAt))."
       }
+      if summary.worst <= 1.05 {
+        return
+          "\(whole) stays within \(Self.percent(summary.worst)) % of the better of copying and zero copy, everywhere"
+          + " (worst \(formatted(ratio: summary.worst)) at \(summary.worstAt))."
+      }
       if summary.median <= 1 + tolerance {
         return "\(whole) mostly costs what the better of the two costs; it is"
           + " \(Self.percent(summary.worst)) % above at worst (\(summary.worstAt))."

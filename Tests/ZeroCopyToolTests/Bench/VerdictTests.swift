@@ -85,6 +85,15 @@ struct VerdictTests {
         + " everywhere (worst 1.01 at 4 KiB cold).")
   }
 
+  @Test("Automatic mode that is a little above the better of the two is told so, too")
+  func automaticIsNear() {
+    let verdict = Verdict([cell(4096, [.copy: 0.2, .zeroCopy: 0.1, .automatic: 0.103, .copyAgain: 0.2])])
+    #expect(
+      verdict.sentences.last
+        == "Automatic mode, from the caller's memory, stays within 3 % of the better of copying and zero copy,"
+        + " everywhere (worst 1.03 at 4 KiB cold).")
+  }
+
   @Test("The first sends of connections are summed up beside it")
   func firstSends() {
     let verdict = Verdict([
