@@ -56,7 +56,7 @@ package struct ClassPolicy: Sendable {
     case .trying:
       // There, back, back, there: what is deferred from one window to the next falls on both alike.
       let other = tried % 4 == 1 || tried % 4 == 2
-      return (usesZeroCopy != other, tried % 2 == 1)
+      return (usesZeroCopy != other, tried % 4 == 1 || (tried % 4 == 3 && pace.rest == 0))
     case .learnt, .measured, .equal:
       return (usesZeroCopy != probes, probes)
     }
@@ -93,7 +93,7 @@ package struct ClassPolicy: Sendable {
       return false
     case .trying:
       tried += 1
-      untilWindow = 0
+      untilWindow = tried % 4 == 3 ? pace.rest : 0
       return decide()
     case .learnt, .measured, .equal:
       isOfUse ? addUsed(cost, expected) : addProbe(cost)

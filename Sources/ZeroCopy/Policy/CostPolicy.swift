@@ -63,9 +63,9 @@ package struct CostPolicy: Sendable {
   }
 
   /// What is expected where nothing was measured. Streams were seen to gain from about 1 MiB, and datagrams from
-  /// 32 KiB; in between it depends.
+  /// 48 KiB, hot or cold; in between it depends.
   package func isExpectedToGain(byteCount: Int) -> Bool {
-    byteCount >= (isDatagram ? 32 << 10 : 256 << 10)
+    byteCount >= (isDatagram ? 48 << 10 : 256 << 10)
   }
 
   /// Whether to send without copying. Then `accepted` follows, or `spoil`.

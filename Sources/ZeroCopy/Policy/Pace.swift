@@ -1,13 +1,16 @@
 /// How much of the sends of a class is measured, and how often.
 ///
 /// A datagram's cost is its own, so that single sends are enough. A stream's is spread: packets leave, and are
-/// acknowledged, while later sends are under way. There a window is a MiB, and what follows a change between copying
+/// acknowledged, while later sends are under way. There a window is two MiB, and what follows a change between copying
 /// and zero copy is left out of it at first.
 struct Pace: Sendable {
   /// Sends of a window.
   let window: Int
   /// Sends between a change and the window that measures it.
   let skip: Int
+  /// Sends of the way in use after each turn of the other one, while both are tried: the first sends of a connection
+  /// shall not cost much more than they must.
+  let rest: Int
   /// Before the first window of a connection.
   let settling: Int
   /// Windows of each way before there is a decision, and those after which there is one in any case.
@@ -40,7 +43,7 @@ struct Pace: Sendable {
     if isDatagram {
       window = min(max((128 << 10) / bytes, 2), 8)
       skip = max(2, window / 2)
-      settling = 1
+      (rest, settling) = (bytes < 48 << 10 ? 32 : 8, 1)
       (leastWindows, mostWindows, leastWindowsFarApart) = (4, 10, 2)
       interval = max(128, (4 << 20) / bytes)
       (least, most, lessByChance, worthChanging) = (0.6, 1.6, 1, 0.97)
@@ -48,17 +51,17 @@ struct Pace: Sendable {
       leastProbing = 256 / window
       mostProbing = max(leastProbing, (32 << 20) / bytes / window)
     } else if bytes < 2 << 20 {
-      window = max(1, (1 << 20) / bytes)
+      window = max(2, (2 << 20) / bytes)
       skip = window / 2
-      settling = window
-      (leastWindows, mostWindows, leastWindowsFarApart) = (5, 12, 5)
-      interval = 8 * window
+      (rest, settling) = (0, window / 2)
+      (leastWindows, mostWindows, leastWindowsFarApart) = (4, 8, 4)
+      interval = 4 * window
       (least, most, lessByChance, worthChanging) = (0.5, 2, 0.8, 0.9)
-      (surprises, suspicions, memory) = (5, 3, 3)
-      (leastProbing, mostProbing) = (16, (32 << 20) / (window * bytes))
+      (surprises, suspicions, memory) = (4, 2, 2)
+      (leastProbing, mostProbing) = (8, (32 << 20) / (window * bytes))
     } else {
       // 64 MiB are few sends of such a size: a look at the other way costs much, and there is no time for many.
-      (window, skip, settling) = (1, 1, 1)
+      (window, skip, rest, settling) = (1, 1, 0, 1)
       (leastWindows, mostWindows, leastWindowsFarApart) = (3, 5, 3)
       interval = 6
       (least, most, lessByChance, worthChanging) = (0.6, 1.7, 0.8, 0.9)
