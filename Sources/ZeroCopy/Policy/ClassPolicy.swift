@@ -46,9 +46,6 @@ package struct ClassPolicy: Sendable {
     schedule()
   }
 
-  /// Whether anything of that size was sent.
-  var isUsed: Bool { untilWindow <= pace.settling || reason != .expected }
-
   /// The way of the next window, and whether it is another one than that of the sends before it.
   var nextWindow: (zeroCopy: Bool, changes: Bool) {
     switch reason {

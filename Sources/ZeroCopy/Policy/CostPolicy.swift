@@ -44,7 +44,7 @@ package struct CostPolicy: Sendable {
   }
 
   private let isDatagram: Bool
-  private var classes: [ClassPolicy] = []
+  private var classes = ClassPolicies()
   private var window: Window?
   private var run = Run()
   /// Whether the send under way belongs to the window.
@@ -84,12 +84,12 @@ package struct CostPolicy: Sendable {
     counts = false
     guard let size = SizeClass(byteCount: byteCount) else { return false }
     endRun()
-    if classes.isEmpty { begin() }
+    if !classes.has(size) { begin(size) }
     if window == nil {
-      classes[size.index].untilWindow -= 1
-      if classes[size.index].untilWindow > 0 {
+      classes[size].untilWindow -= 1
+      if classes[size].untilWindow > 0 {
         beginRun(size)
-        return classes[size.index].usesZeroCopy
+        return classes[size].usesZeroCopy
       }
       openWindow(size)
     }
@@ -100,12 +100,12 @@ package struct CostPolicy: Sendable {
     let range = size.range
     run = Run(
       size: size, first: range.lowerBound, sizes: UInt(range.count),
-      left: classes[size.index].untilWindow - 1, zeroCopy: classes[size.index].usesZeroCopy)
-    classes[size.index].untilWindow = 1
+      left: classes[size].untilWindow - 1, zeroCopy: classes[size].usesZeroCopy)
+    classes[size].untilWindow = 1
   }
 
   private mutating func endRun() {
-    if run.left > 0 { classes[run.size.index].untilWindow += run.left }
+    if run.left > 0 { classes[run.size].untilWindow += run.left }
     run.left = 0
   }
 
@@ -131,34 +131,29 @@ package struct CostPolicy: Sendable {
     isCopiedOnPath = copied
     contradictions = 0
     endRun()
-    for index in classes.indices { classes[index].lookSoon() }
+    classes.forEach { $0.lookSoon() }
   }
 
   /// Whether something was decided since `takeNews`.
   package var hasNews: Bool { news != nil }
 
-  /// What was decided last, and all that was found out so far, for later sockets.
-  package mutating func takeNews() -> (ClassPolicy, CostTable)? {
-    guard let size = news.take() else { return nil }
-    return (classes[size.index], CostTable(classes: classes.map(\.finding)))
-  }
+  /// What was decided last.
+  package mutating func takeNews() -> ClassPolicy? { news.take().map { classes[$0] } }
 
   /// The state of each class that was used.
-  package var states: [ClassPolicy] { classes.filter(\.isUsed) }
+  package var states: [ClassPolicy] { classes.all }
 
-  private mutating func begin() {
-    classes = (0..<SizeClass.count).map { index in
-      let size = SizeClass(index: index)
-      return ClassPolicy(
+  private mutating func begin(_ size: SizeClass) {
+    classes.add(
+      ClassPolicy(
         size, Pace(size, isDatagram: isDatagram),
-        expectation: isExpectedToGain(byteCount: size.range.lowerBound), learnt: learnt?.classes[index])
-    }
+        expectation: isExpectedToGain(byteCount: size.range.lowerBound), learnt: learnt?[size]))
   }
 
   @inline(never)
   private mutating func openWindow(_ size: SizeClass) {
-    let (zeroCopy, changes) = classes[size.index].nextWindow
-    let pace = classes[size.index].pace
+    let (zeroCopy, changes) = classes[size].nextWindow
+    let pace = classes[size].pace
     window = Window(size: size, zeroCopy: zeroCopy, skip: changes ? pace.skip : 0, left: pace.window)
   }
 
@@ -168,14 +163,14 @@ package struct CostPolicy: Sendable {
       let time = now()
       close(open, time)
       // The next one begins where this one ended.
-      if classes[open.size.index].untilWindow == 0 {
+      if classes[open.size].untilWindow == 0 {
         openWindow(open.size)
         if window?.skip == 0, open.size == size { window?.begin = time }
       }
     }
     guard var open = window, open.size == size else {
-      if window == nil { classes[size.index].untilWindow -= 1 }
-      return classes[size.index].usesZeroCopy
+      if window == nil { classes[size].untilWindow -= 1 }
+      return classes[size].usesZeroCopy
     }
     if open.skip > 0 {
       open.skip -= 1
@@ -191,10 +186,10 @@ package struct CostPolicy: Sendable {
   private mutating func close(_ open: Window, _ time: ThreadTime) {
     window = nil
     guard let begin = open.begin, begin.thread == time.thread, !open.isSpoilt, open.bytes > 0 else {
-      classes[open.size.index].windowFailed()
+      classes[open.size].windowFailed()
       return
     }
     let cost = Float(time.nanoseconds &- begin.nanoseconds) / Float(open.bytes)
-    if classes[open.size.index].add(cost, zeroCopy: open.zeroCopy) { news = open.size }
+    if classes[open.size].add(cost, zeroCopy: open.zeroCopy) { news = open.size }
   }
 }

@@ -1,4 +1,4 @@
-/// What a socket has found out on its path, for each class of sizes.
+/// What sockets have found out on a path, for each class of sizes.
 package struct CostTable: Sendable {
   struct Finding: Sendable, Hashable {
     var usesZeroCopy: Bool
@@ -7,11 +7,20 @@ package struct CostTable: Sendable {
     var zeroCopy: Float
   }
 
-  /// One a class; `nil` where nothing was found out.
-  var classes: [Finding?]
+  /// By class; few, and in no order.
+  private var findings: [(size: SizeClass, finding: Finding)] = []
 
-  /// Takes over what a later table knows.
-  mutating func merge(_ later: CostTable) {
-    for (index, finding) in later.classes.enumerated() where finding != nil { classes[index] = finding }
+  package init() {}
+
+  subscript(size: SizeClass) -> Finding? { findings.first { $0.size == size }?.finding }
+
+  /// Takes over what was decided about a class.
+  package mutating func note(_ state: ClassPolicy) {
+    guard let finding = state.finding else { return }
+    if let index = findings.firstIndex(where: { $0.size == state.size }) {
+      findings[index].finding = finding
+    } else {
+      findings.append((state.size, finding))
+    }
   }
 }

@@ -43,7 +43,9 @@ struct Pace: Sendable {
     if isDatagram {
       window = min(max((128 << 10) / bytes, 2), 8)
       skip = max(2, window / 2)
-      (rest, settling) = (bytes < 48 << 10 ? 32 : 8, 1)
+      // Of the first 64 sends, or 2 MiB, most go the way that is expected to be cheaper.
+      rest = bytes < 48 << 10 ? max(64, (2 << 20) / bytes) * 3 / 4 : 8
+      settling = 1
       (leastWindows, mostWindows, leastWindowsFarApart) = (4, 10, 2)
       interval = max(128, (4 << 20) / bytes)
       (least, most, lessByChance, worthChanging) = (0.6, 1.6, 1, 0.97)

@@ -16,15 +16,12 @@ public final class PathExperience: Sendable {
 
   func table(of path: String) -> CostTable? { tables.withLock { $0[path] } }
 
-  func merge(_ news: CostTable, of path: String) {
+  func note(_ state: ClassPolicy, of path: String) {
     tables.withLock { tables in
-      if var known = tables[path] {
-        known.merge(news)
-        tables[path] = known
-        return
+      if tables.count >= Self.capacity, tables[path] == nil, let some = tables.keys.first {
+        tables[some] = nil
       }
-      if tables.count >= Self.capacity, let some = tables.keys.first { tables[some] = nil }
-      tables[path] = news
+      tables[path, default: CostTable()].note(state)
     }
   }
 }

@@ -27,8 +27,8 @@ extension Connection {
   /// The policy has decided something: for later sockets, too.
   @inline(never)
   mutating func tellDecision() {
-    guard let (state, table) = policy.takeNews() else { return }
-    configuration.experience.merge(table, of: path)
+    guard let state = policy.takeNews() else { return }
+    configuration.experience.note(state, of: path)
     if let telling { telling.observer.decided(SendDecision(state), peer: telling.peer) }
   }
 
