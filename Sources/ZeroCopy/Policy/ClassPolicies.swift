@@ -20,7 +20,7 @@ struct ClassPolicies: Sendable {
     _modify { yield &used[Int(places[size.index])] }
   }
 
-  mutating func forEach(_ body: (inout ClassPolicy) -> Void) {
+  mutating func changeAll(_ body: (inout ClassPolicy) -> Void) {
     for index in used.indices { body(&used[index]) }
   }
 

@@ -131,7 +131,7 @@ package struct CostPolicy: Sendable {
     isCopiedOnPath = copied
     contradictions = 0
     endRun()
-    classes.forEach { $0.lookSoon() }
+    classes.changeAll { $0.lookSoon() }
   }
 
   /// Whether something was decided since `takeNews`.
