@@ -25,11 +25,11 @@ struct SegmentPathTests {
     arguments: [("udp:10.9.8.2:9000", 28), ("udp:[fd98::2]:9000", 48)])
   func aboveMTU(_ endpoint: String, _ headers: Int) throws {
     try onOwnThread {
-      try Self.enterSink(mtu: 40_000)
+      try Self.enterSink(mtu: 50_000)
       var socket = try ZeroCopySocket.connect(to: endpoint)
-      let memory = UnsafeRawBufferPointer(pinnedBytes(40_000))
-      for size in [40_000 - headers, 40_000 - headers + 1] {
-        let isAbove = size > 40_000 - headers
+      let memory = UnsafeRawBufferPointer(pinnedBytes(50_000))
+      for size in [50_000 - headers, 50_000 - headers + 1] {
+        let isAbove = size > 50_000 - headers
         let datagram = UnsafeRawBufferPointer(rebasing: memory[..<size])
         try socket.writeAll(datagram, mode: .zeroCopy)
         #expect(try socket.flush(timeout: .seconds(20)) == FlushResult(completed: 1, copied: isAbove ? 1 : 0))
@@ -141,7 +141,7 @@ struct SegmentPathTests {
       try Self.enterSink(mtu: 1500, "tc qdisc add dev s0 root tbf rate 200kbit burst 1600 limit 12000")
       var socket = try ZeroCopySocket.connect(to: "udp:10.9.8.2:9000")
       socket.setOption(Int32(IPPROTO_IP), IP_RECVERR, 1)
-      let pool = try BufferPool(bufferSize: 40_000, count: before + 2, pages: .standard)
+      let pool = try BufferPool(bufferSize: 50_000, count: before + 2, pages: .standard)
       var queue = UniqueDeque<SendBuffer>()
       for _ in 0..<before { queue.append(try pool.filled(1000)) }
       for _ in 0..<2 { queue.append(try pool.filled()) }

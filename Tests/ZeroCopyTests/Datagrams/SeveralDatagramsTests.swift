@@ -197,7 +197,7 @@ struct SeveralDatagramsTests {
     var pair = try Datagrams.ready()
     let faults = try Faults(on: pair.client.fileDescriptor, earlierSends: 1)
     faults.failSends(with: .noBufferSpace)
-    let all = datagrams(3, [40_000])
+    let all = datagrams(3, [50_000])
     #expect(try pair.client.writeDatagrams(all, mode: .automatic) == 3)
     #expect(pair.client.statistics.fallbacks == 3)
     #expect(pair.client.statistics.sends == 4)

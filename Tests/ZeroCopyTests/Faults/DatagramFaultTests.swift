@@ -59,7 +59,7 @@ struct DatagramFaultTests {
   func dropped() throws {
     var pair = try Datagrams("127.0.0.1")
     let faults = try Faults(on: pair.client.fileDescriptor)
-    let memory = UnsafeRawBufferPointer(pinnedBytes(40_000))
+    let memory = UnsafeRawBufferPointer(pinnedBytes(50_000))
     faults.nextSends([.failureTakingID(.noBufferSpace)])
     #expect(
       error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: .zeroCopy) }?.code

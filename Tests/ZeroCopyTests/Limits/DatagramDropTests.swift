@@ -9,7 +9,7 @@ extension LimitTests {
   struct DatagramDrop {
     @Test(
       "Each datagram is either accepted and arrives once, or told as dropped and never arrives",
-      arguments: [(WriteMode.zeroCopy, 1000), (.automatic, 40_000), (.copy, 1000)])
+      arguments: [(WriteMode.zeroCopy, 1000), (.automatic, 50_000), (.copy, 1000)])
     func dropped(_ mode: WriteMode, _ size: Int) throws {
       try onOwnThread {
         // Room for a few, which leave slowly.

@@ -55,7 +55,7 @@ extension LimitTests {
           }
         }
         try expectNotificationMemory(failure)
-        let large = UnsafeRawBufferPointer(rebasing: memory[..<40_000])
+        let large = UnsafeRawBufferPointer(rebasing: memory[..<50_000])
         try pair.client.writeAll(large, mode: .automatic)
         #expect(pair.client.statistics.fallbacks == 1)
         for _ in 0..<2 { try pair.server.expectDatagram(memory) }

@@ -66,7 +66,7 @@ struct DatagramTests {
   func boundaries(_ host: String, _ mode: WriteMode) throws {
     var pair = try Datagrams(host)
     let memory = UnsafeRawBufferPointer(pinnedBytes(60_000))
-    for size in [1, 1000, 40_000, 60_000] {
+    for size in [1, 1000, 50_000, 60_000] {
       let head = UnsafeRawBufferPointer(rebasing: memory[..<(size / 2)])
       let tail = UnsafeRawBufferPointer(rebasing: memory[(size / 2)..<size])
       #expect(try pair.client.writev([head, tail], mode: mode) == size)
@@ -80,7 +80,9 @@ struct DatagramTests {
     }
     let flushed = try pair.client.flush(timeout: .seconds(10))
     #expect(flushed.completed == pair.client.statistics.zeroCopySends)
-    #expect(flushed.completed == (mode == .zeroCopy ? 8 : mode == .automatic ? 4 : 0))
+    // Automatic mode tries both ways with the large ones.
+    #expect(
+      mode == .automatic ? (1...4).contains(flushed.completed) : flushed.completed == (mode == .copy ? 0 : 8))
   }
 
   @Test("A datagram that is too long is refused, takes no id, and the socket goes on")
@@ -111,13 +113,13 @@ struct DatagramTests {
   func tooManyPieces() throws {
     var pair = try Datagrams("127.0.0.1")
     let memory = UnsafeRawBufferPointer(pinnedBytes(1 << 20))
-    let pieces = (0..<100).map { UnsafeRawBufferPointer(rebasing: memory[($0 * 8192)..<($0 * 8192 + 400)]) }
+    let pieces = (0..<100).map { UnsafeRawBufferPointer(rebasing: memory[($0 * 8192)..<($0 * 8192 + 500)]) }
     #expect(
       error { () throws(ZeroCopyError) in try pair.client.writev(pieces, mode: .zeroCopy) }?.code
         == .messageTooLong)
-    #expect(try pair.client.writev(pieces, mode: .automatic) == 40_000)
+    #expect(try pair.client.writev(pieces, mode: .automatic) == 50_000)
     #expect(pair.client.statistics.fallbacks == 1)
-    try expectDatagram(&pair.server, 40_000)
+    try expectDatagram(&pair.server, 50_000)
     try sendsExactly(&pair, 3)
   }
 
