@@ -41,8 +41,8 @@ struct Pace: Sendable {
   init(_ size: SizeClass, isDatagram: Bool) {
     let bytes = size.range.lowerBound
     if isDatagram {
-      window = min(max((128 << 10) / bytes, 2), 8)
-      skip = max(2, window / 2)
+      window = min(max((96 << 10) / bytes, 2), 8)
+      skip = window / 2
       // Of the first 64 sends, or 2 MiB, most go the way that is expected to be cheaper.
       rest = bytes < 48 << 10 ? max(64, (2 << 20) / bytes) * 3 / 4 : 8
       settling = 1
