@@ -1,7 +1,8 @@
 /// How much of the sends of a class is measured, and how often.
 ///
-/// A datagram's cost is its own, so that single sends are enough. A stream's is spread: packets leave, and are
-/// acknowledged, while later sends are under way. There a window is two MiB, and what follows a change between copying
+/// A datagram's cost is its own, so that a few sends are enough; not one, because what a send among others of the other
+/// way costs is not what it costs among its like. A stream's is spread: packets leave, and are acknowledged, while
+/// later sends are under way. There a window is two MiB, and what follows a change between copying
 /// and zero copy is left out of it at first.
 struct Pace: Sendable {
   /// Sends of a window.
