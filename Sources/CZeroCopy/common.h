@@ -32,6 +32,23 @@
 #endif
 #endif
 
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0  // a platform without it (macOS) sets SO_NOSIGPIPE when the socket is opened
+#endif
+
+// CZC_SEND_… as the system has them, always with MSG_NOSIGNAL (rule 22). What the system lacks is left out.
+static inline int czc_native_flags(int flags) {
+  int native = MSG_NOSIGNAL;
+  if (flags & CZC_SEND_DONTWAIT) native |= MSG_DONTWAIT;
+#ifdef MSG_MORE
+  if (flags & CZC_SEND_MORE) native |= MSG_MORE;
+#endif
+#ifdef __linux__
+  if (flags & CZC_SEND_ZEROCOPY) native |= MSG_ZEROCOPY;
+#endif
+  return native;
+}
+
 // The result of a system call as this target answers it.
 static inline int czc_result(long result) { return result < 0 ? -errno : (int)result; }
 

@@ -37,18 +37,13 @@ static void set_segment_size(struct msghdr *message, segment_control *control, u
   memcpy(CMSG_DATA(part), &size, sizeof size);
 }
 
-static int native_flags(int flags) {
-  return MSG_NOSIGNAL | (flags & CZC_SEND_DONTWAIT ? MSG_DONTWAIT : 0) |
-         (flags & CZC_SEND_ZEROCOPY ? MSG_ZEROCOPY : 0);
-}
-
 int64_t czc_send_segments(int fd, const czc_buffer *buffers, int count, int flags, uint16_t segment_size) {
   segment_control control;
   struct msghdr message = {0};
   message.msg_iov = (struct iovec *)buffers;
   message.msg_iovlen = count;
   set_segment_size(&message, &control, segment_size);
-  ssize_t sent = sendmsg(fd, &message, native_flags(flags));
+  ssize_t sent = sendmsg(fd, &message, czc_native_flags(flags));
   return sent < 0 ? -errno : sent;
 }
 
@@ -63,7 +58,7 @@ int czc_send_datagrams(int fd, const czc_buffer *datagrams, int count, int flags
     // The kernel only reads it: one is enough for all.
     if (segment_size > 0) set_segment_size(&messages[i].msg_hdr, &control, segment_size);
   }
-  return czc_result(sendmmsg(fd, messages, (unsigned)count, native_flags(flags)));
+  return czc_result(sendmmsg(fd, messages, (unsigned)count, czc_native_flags(flags)));
 }
 
 int czc_most_segments(void) {

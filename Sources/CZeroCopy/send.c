@@ -5,27 +5,15 @@
 #include <netinet/tcp.h>
 #include <sys/uio.h>
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0  // a platform without it (macOS) sets SO_NOSIGPIPE when the socket is opened
-#endif
-
 _Static_assert(sizeof(czc_buffer) == sizeof(struct iovec), "czc_buffer is an iovec");
 _Static_assert(offsetof(czc_buffer, base) == offsetof(struct iovec, iov_base), "czc_buffer is an iovec");
 _Static_assert(offsetof(czc_buffer, length) == offsetof(struct iovec, iov_len), "czc_buffer is an iovec");
 
 int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags) {
-  int native = MSG_NOSIGNAL;
-  if (flags & CZC_SEND_DONTWAIT) native |= MSG_DONTWAIT;
-#ifdef MSG_MORE
-  if (flags & CZC_SEND_MORE) native |= MSG_MORE;
+#ifndef __linux__
+  if (flags & CZC_SEND_ZEROCOPY) return -ENOSYS;
 #endif
-  if (flags & CZC_SEND_ZEROCOPY) {
-#ifdef __linux__
-    native |= MSG_ZEROCOPY;
-#else
-    return -ENOSYS;
-#endif
-  }
+  int native = czc_native_flags(flags);
   // The same for one piece, and cheaper: the kernel has no message to copy in.
   if (count == 1) {
     ssize_t sent = send(fd, buffers->base, buffers->length, native);

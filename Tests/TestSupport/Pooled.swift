@@ -42,6 +42,18 @@ extension BufferPool {
   }
 }
 
+extension ZeroCopySocket {
+  /// As `BufferPool.filled`, and waits for a buffer.
+  public mutating func filled(
+    from pool: BufferPool, _ count: Int, at offset: Int, timeout: Duration = .seconds(10)
+  ) throws -> SendBuffer {
+    var buffer = try buffer(from: pool, timeout: timeout)
+    buffer.scribble()
+    buffer.append(count, of: Pattern(), from: offset)
+    return buffer
+  }
+}
+
 extension SendBuffer {
   /// Writes over all of its memory, and is empty then.
   public mutating func scribble() {

@@ -1,23 +1,9 @@
 /// What one socket does with the sends of one size, and why.
 package struct ClassPolicy: Sendable {
-  /// Why it does what it does.
-  package enum Reason: Sendable, Hashable {
-    /// Nothing was measured yet.
-    case expected
-    /// An earlier socket on the same path has found it out.
-    case learnt
-    /// Both ways are tried in turn.
-    case trying
-    /// It is the cheaper one.
-    case measured
-    /// Neither is cheaper by more than can be told.
-    case equal
-  }
-
   package let size: SizeClass
   let pace: Pace
   package private(set) var usesZeroCopy: Bool
-  package private(set) var reason: Reason
+  package private(set) var reason: SendDecision.Reason
   package private(set) var copying = CostEstimate()
   package private(set) var zeroCopy = CostEstimate()
   /// How often it has gone over from one way to the other.

@@ -50,7 +50,7 @@ package struct CostEstimate: Sendable {
     }
     // By insertion, in place: sixteen at most, and nothing is allocated.
     var sorted = recent
-    for end in 1..<max(windows, 1) {
+    for end in 1..<windows {
       let value = sorted[end]
       var at = end
       while at > 0, sorted[at - 1] > value {

@@ -50,7 +50,7 @@ package struct CostPolicy: Sendable {
   /// Whether the send under way belongs to the window.
   private var counts = false
   /// Whether the kernel says that it copies on this path; `nil` while it has not said.
-  private(set) var isCopiedOnPath: Bool?
+  private var isCopiedOnPath: Bool?
   /// How many sends in a row have contradicted that.
   private var contradictions = 0
   private let learnt: CostTable?

@@ -137,6 +137,10 @@ extension ZeroCopySocket {
   /// What has happened on this socket so far.
   public var statistics: Statistics { connection.currentStatistics }
 
+  /// What `.automatic` does on this socket, for each size of which something was sent, small sizes first. What is
+  /// below 4,096 bytes, or longer than the path takes in one piece, is always copied and not listed.
+  public var decisions: [SendDecision] { connection.policy.states.map(SendDecision.init) }
+
   /// The descriptor, lent: for options and questions of your own. Do not close it, do not send with
   /// `MSG_ZEROCOPY` on it, do not read its error queue, and call `finishWriting()` rather than `shutdown(2)`.
   /// -1 once closed.

@@ -105,9 +105,7 @@ struct BudgetTests {
     var live = try Connected(client: Configuration(budget: budget))
     let peer = live.serve { socket in try socket.readPattern() }
     for round in 0..<200 {
-      var buffer = try live.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.scribble()
-      buffer.append(20_000, of: Pattern(), from: round * 20_000)
+      let buffer = try live.client.filled(from: pool, 20_000, at: round * 20_000)
       try live.client.send(buffer, mode: .zeroCopy)
       #expect(budget.usedBytes <= budget.maximumBytes)
     }
@@ -253,9 +251,7 @@ struct BudgetTests {
       let sending = Background {
         var socket = ends.client.take()
         for round in 0..<rounds {
-          var buffer = try socket.buffer(from: pool, timeout: .seconds(60))
-          buffer.scribble()
-          buffer.append(30_000, of: Pattern(), from: round * 30_000)
+          let buffer = try socket.filled(from: pool, 30_000, at: round * 30_000, timeout: .seconds(60))
           try socket.send(buffer, mode: .zeroCopy)
         }
         try socket.close(timeout: .seconds(60))

@@ -16,9 +16,7 @@ struct SendingTests {
     var pair = try Connected(family)
     let peer = pair.serve { socket in try socket.readPattern() }
     for round in 0..<20 {
-      var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.scribble()
-      buffer.append(100_000, of: Pattern(), from: round * 100_000)
+      let buffer = try pair.client.filled(from: pool, 100_000, at: round * 100_000)
       try pair.client.send(buffer, mode: mode)
     }
     try pair.client.close(timeout: .seconds(10))
@@ -75,9 +73,7 @@ struct SendingTests {
     }
     let peer = pair.serve { socket in try socket.readPattern() }
     for round in 0..<100 {
-      var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.scribble()
-      buffer.append(20_000, of: Pattern(), from: round * 20_000)
+      let buffer = try pair.client.filled(from: pool, 20_000, at: round * 20_000)
       try pair.client.send(buffer, mode: .zeroCopy)
     }
     try pair.client.close(timeout: .seconds(10))
@@ -193,9 +189,7 @@ struct SendingTests {
     var pair = try Connected()
     let peer = pair.serve { socket in try socket.readPattern() }
     for round in 0..<10 {
-      var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.scribble()
-      buffer.append(40_000, of: Pattern(), from: round * 40_000)
+      let buffer = try pair.client.filled(from: pool, 40_000, at: round * 40_000)
       try pair.client.send(buffer, mode: mode)
     }
     try pair.client.close(timeout: .seconds(10))

@@ -113,9 +113,7 @@ struct SlowPeerTests {
     var live = try Connected(client: Configuration(budget: budget))
     let peer = live.serve { socket in try socket.readPattern() }
     for round in 0..<100 {
-      var buffer = try live.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.scribble()
-      buffer.append(50_000, of: Pattern(), from: round * 50_000)
+      let buffer = try live.client.filled(from: pool, 50_000, at: round * 50_000)
       try live.client.send(buffer, mode: .zeroCopy)
     }
     try live.client.close(timeout: .seconds(10))

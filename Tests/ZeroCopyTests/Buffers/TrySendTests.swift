@@ -146,9 +146,7 @@ struct TrySendTests {
     var pair = try Connected(client: Configuration(sendBufferSize: 100_000))
     let peer = pair.serve { socket in try socket.readPattern(isSlow: true) }
     for round in 0..<20 {
-      var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.scribble()
-      buffer.append(300_000, of: Pattern(), from: round * 300_000)
+      let buffer = try pair.client.filled(from: pool, 300_000, at: round * 300_000)
       var pending: SendBuffer? = consume buffer
       while let next = pending.take() {
         pending = try pair.client.trySend(next, mode: mode)

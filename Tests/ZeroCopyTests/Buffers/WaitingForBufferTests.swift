@@ -84,9 +84,7 @@ struct WaitingForBufferTests {
     var pair = try Connected(client: Configuration(sendBufferSize: 20_000))
     let peer = pair.serve { socket in try socket.readPattern(isSlow: true) }
     for round in 0..<3 {
-      var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.scribble()
-      buffer.append(300_000, of: Pattern(), from: round * 300_000)
+      let buffer = try pair.client.filled(from: pool, 300_000, at: round * 300_000)
       switch try pair.client.trySend(buffer, mode: .zeroCopy) {
       case .some: Issue.record("a socket with room has given it back")
       case .none: break
@@ -112,9 +110,7 @@ struct WaitingForBufferTests {
       let sending = Background {
         var socket = ends.client.take()
         for round in 0..<rounds {
-          var buffer = try socket.buffer(from: pool, timeout: .seconds(60))
-          buffer.scribble()
-          buffer.append(2000, of: Pattern(), from: round * 2000)
+          let buffer = try socket.filled(from: pool, 2000, at: round * 2000, timeout: .seconds(60))
           try socket.send(buffer, mode: .zeroCopy)
           // A socket that holds buffers looks after them: who waits elsewhere cannot.
           try socket.flush(timeout: .seconds(60))

@@ -109,9 +109,7 @@ extension LimitTests {
         var live = try Connected(client: Configuration(mode: .zeroCopy, budget: budget))
         let peer = live.serve { socket in try socket.readPattern() }
         for round in 0..<50 {
-          var buffer = try live.client.buffer(from: pool, timeout: .seconds(10))
-          buffer.scribble()
-          buffer.append(30_000, of: Pattern(), from: round * 30_000)
+          let buffer = try live.client.filled(from: pool, 30_000, at: round * 30_000)
           try live.client.send(buffer)
         }
         try live.client.close(timeout: .seconds(10))
@@ -133,9 +131,7 @@ extension LimitTests {
         var pair = try Connected(client: Configuration(budget: budget))
         let peer = pair.serve { socket in try socket.readPattern() }
         for round in 0..<10 {
-          var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
-          buffer.scribble()
-          buffer.append(300_000, of: Pattern(), from: round * 300_000)
+          let buffer = try pair.client.filled(from: pool, 300_000, at: round * 300_000)
           try pair.client.send(buffer, mode: .automatic)
         }
         #expect(pair.client.statistics.fallbacks > 0)

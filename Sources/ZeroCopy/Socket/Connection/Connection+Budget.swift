@@ -4,27 +4,21 @@ extension Connection {
   /// Sends as much as this socket's share of a budget has room for.
   @inline(never)
   mutating func attempt(_ pieces: Pieces, within budget: SendBudget, _ waiting: Waiting) -> Attempt {
-    guard inFlight.count < budget.maximumSendsPerSocket else { return .shortage(.budgetOfSocket) }
-    if unsafe SendBudget.cost(ofSend: pieces.byteCount) > budget.maximumBytesPerSocket {
-      // A datagram cannot go in parts.
-      guard !isDatagram else { return .shortage(.budgetOfSocket) }
-      return unsafe pieces.withPrefix(budget.longestPart) { unsafe attemptPart($0, within: budget, waiting) }
+    // A datagram cannot go in parts.
+    guard !isDatagram, unsafe SendBudget.cost(ofSend: pieces.byteCount) > budget.maximumBytesPerSocket else {
+      return unsafe attemptPart(pieces, waiting)
     }
-    return unsafe attemptPart(pieces, within: budget, waiting)
+    return unsafe pieces.withPrefix(budget.longestPart) { unsafe attemptPart($0, waiting) }
   }
 
-  private mutating func attemptPart(
-    _ pieces: Pieces, within budget: SendBudget, _ waiting: Waiting
-  ) -> Attempt {
-    let cost = unsafe SendBudget.cost(ofSend: pieces.byteCount)
-    guard budgetedBytes + cost <= budget.maximumBytesPerSocket else { return .shortage(.budgetOfSocket) }
-    guard let share = budget.share(cost) else { return .shortage(.sharedBudget(cost: cost)) }
-    budgetedBytes += cost
+  private mutating func attemptPart(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
+    var share: BudgetShare?
+    if let shortage = unsafe takeShare(&share, ofSend: pieces.byteCount) { return .shortage(shortage) }
     return unsafe attemptZeroCopy(pieces, waiting, share)
   }
 
-  /// Takes what a datagram counts of the budget, where there is one.
-  mutating func takeShare(_ share: inout BudgetShare?, ofDatagram byteCount: Int) -> Shortage? {
+  /// Takes what a send counts of the budget, where there is one.
+  mutating func takeShare(_ share: inout BudgetShare?, ofSend byteCount: Int) -> Shortage? {
     guard let budget = configuration.budget else { return nil }
     let cost = SendBudget.cost(ofSend: byteCount)
     guard inFlight.count < budget.maximumSendsPerSocket, budgetedBytes + cost <= budget.maximumBytesPerSocket

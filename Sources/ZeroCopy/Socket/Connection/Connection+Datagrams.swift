@@ -95,7 +95,7 @@ extension Connection {
     {
       let length = unsafe datagrams.start[offered].length
       var share: BudgetShare?
-      shortage = takeShare(&share, ofDatagram: length)
+      shortage = takeShare(&share, ofSend: length)
       if shortage != nil { break }
       inFlight.reserve(SendRecord(bytes: length, keeping: keeping(offered), budget: share))
       offered += 1

@@ -29,7 +29,7 @@ public struct SendDecision: Sendable, Hashable, CustomStringConvertible {
   init(_ state: ClassPolicy) {
     sizes = state.size.range
     usesZeroCopy = state.usesZeroCopy
-    reason = Reason(state.reason)
+    reason = state.reason
     costOfCopying = Self.cost(state.copying)
     costOfZeroCopy = Self.cost(state.zeroCopy)
     changes = state.changes
@@ -73,23 +73,4 @@ public struct SendDecision: Sendable, Hashable, CustomStringConvertible {
     let fraction = "\(thousandths % 1000)"
     return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
   }
-}
-
-extension SendDecision.Reason {
-  init(_ reason: ClassPolicy.Reason) {
-    self =
-      switch reason {
-      case .expected: .expected
-      case .learnt: .learnt
-      case .trying: .trying
-      case .measured: .measured
-      case .equal: .equal
-      }
-  }
-}
-
-extension ZeroCopySocket {
-  /// What `.automatic` does on this socket, for each size of which something was sent, small sizes first. What is
-  /// below 4,096 bytes, or longer than the path takes in one piece, is always copied and not listed.
-  public var decisions: [SendDecision] { connection.policy.states.map(SendDecision.init) }
 }
