@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 import TestSupport
 import ZeroCopy
 
@@ -53,6 +54,10 @@ struct Plan: Sendable, CustomStringConvertible {
   /// Whether the stream may end before all is read.
   var mayBeCut: Bool { [.abort, .drop].contains(ending) || [.resetting, .closing].contains(reading) }
 
+  /// Whether ids may be reported that we do not expect: where they are made up, or where the notification that an
+  /// adopted socket learns its counter from is repeated, which looks as if somebody else had sent.
+  var mayLoseTrack: Bool { faults == .lostNotifications || (isAdopted && faults == .notifications) }
+
   var description: String {
     let flags = [
       (isDatagram, "datagrams"), (isProtected, "PROT_NONE"), (isNonblocking, "non-blocking"),
@@ -62,5 +67,21 @@ struct Plan: Sendable, CustomStringConvertible {
     return "seed \(seed): \(network.rawValue) \(family.rawValue), \(mode), \(reading.rawValue) reader,"
       + " \(ending.rawValue) at the end, \(slotCount) buffers of \(slotSize), \(volume) bytes\(flags)"
       + (faults.map { ", faults: \($0.rawValue)" } ?? "")
+  }
+}
+
+extension Plan {
+  /// The sending socket in the state that the plan begins with.
+  func prepared(_ socket: consuming ZeroCopySocket) throws -> ZeroCopySocket {
+    var socket = socket
+    if isAdopted {
+      let configuration = Configuration(writeTimeout: .seconds(60))
+      let descriptor = try socket.relinquish()
+      socket = try ZeroCopySocket(adopting: descriptor, configuration: configuration)
+    }
+    if timestamps != 0 { socket.setOption(SOL_SOCKET, Option.timestamping, timestamps) }
+    if isNonblocking { socket.setBlocking(false) }
+    try faults?.begin(on: socket, self)
+    return socket
   }
 }

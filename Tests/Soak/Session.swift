@@ -23,7 +23,7 @@ struct Session {
     var outcome: Sender.Outcome?
     var trouble: (any Error)?
     do {
-      var sender = Sender(plan, try prepared(ends.client.take()))
+      var sender = Sender(plan, try plan.prepared(ends.client.take()))
       outcome = try sender.run()
     } catch {
       trouble = error
@@ -50,19 +50,5 @@ struct Session {
     case .loopback: try Connected(plan.family, client: configuration, server: configuration)
     case .wire: try Connected.onWire(plan.family, client: configuration, server: configuration)
     }
-  }
-
-  /// The sending socket in the state that the plan begins with.
-  private func prepared(_ socket: consuming ZeroCopySocket) throws -> ZeroCopySocket {
-    var socket = socket
-    if plan.isAdopted {
-      let configuration = Configuration(writeTimeout: .seconds(60))
-      let descriptor = try socket.relinquish()
-      socket = try ZeroCopySocket(adopting: descriptor, configuration: configuration)
-    }
-    if plan.timestamps != 0 { socket.setOption(SOL_SOCKET, Option.timestamping, plan.timestamps) }
-    if plan.isNonblocking { socket.setBlocking(false) }
-    try plan.faults?.begin(on: socket, plan)
-    return socket
   }
 }

@@ -270,9 +270,12 @@ extension FaultPlan {
     !queue.isEmpty && queue.count < notifications.held && czc_now() - heldSince < 10_000_000
   }
 
-  /// What waits here counts as unread, as it does in the kernel: the library may ask whether it is at rest
-  /// (rule 31).
-  var memory: UInt32 { blockSize * UInt32(queue.count { $0.isNotification }) }
+  /// What waits here counts as in flight: the library may ask how much is, and whether it is at rest (rule 31).
+  /// A block for each id, also of those that were merged: the kernel merges only what a read would return, so that
+  /// what is held back has not been merged yet.
+  var memory: UInt32 {
+    blockSize * queue.reduce(0) { $1.isNotification ? $0 &+ ($1.last &- $1.first) &+ 1 : $0 }
+  }
 
   mutating func events() -> cts_events {
     defer { pretendedToBeFull = false }
