@@ -77,7 +77,6 @@ func run(_ job: Job) throws -> Double {
   }
   try socket.flush(timeout: .seconds(60))
   let used = processorTime() - before
-  for d in socket.decisions { fail0("\(d) changes \(d.changes)\n") }
   if job.mode == .automatic { for decision in socket.decisions { complain("\(decision)\n") } }
   try socket.close(timeout: .seconds(60))
   return used
@@ -99,7 +98,6 @@ func processorTime() -> Double {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
-func fail0(_ message: String) { _ = unsafe message.withCString { unsafe write(2, $0, strlen($0)) } }
 func fail(_ message: String, _ status: CInt) -> Never {
   complain(message)
   exit(status)

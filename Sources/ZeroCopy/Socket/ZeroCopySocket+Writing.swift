@@ -188,9 +188,8 @@ extension ZeroCopySocket {
     _ waiting: Connection.Waiting
   ) throws(ZeroCopyError) -> Int {
     let capacity = unsafe min(buffers.count - cursor.index, Int(CZC_MAX_BUFFERS))
-    let start = cursor
-    let (count, next) = try unsafe withTemporary(capacity) { (pieces) throws(ZeroCopyError) in
-      var next = start
+    return try unsafe withTemporary(capacity) { (pieces) throws(ZeroCopyError) -> Int in
+      var next = cursor
       var filled = 0
       var byteCount = 0
       // Empty buffers are passed over: they would count against the 1,024.
@@ -203,7 +202,7 @@ extension ZeroCopySocket {
           byteCount += rest.count
           filled += 1
         }
-        next = Cursor(index: next.index + 1, offset: 0, byteCount: start.byteCount + byteCount)
+        next = Cursor(index: next.index + 1, offset: 0, byteCount: cursor.byteCount + byteCount)
       }
       if connection.isDatagram, unsafe next.isBefore(endOf: buffers) {
         throw ZeroCopyError(
@@ -212,10 +211,9 @@ extension ZeroCopySocket {
       let count = try unsafe connection.write(
         Pieces(start: UnsafePointer(pieces.baseAddress), count: CInt(filled), byteCount: byteCount),
         mode: mode, waiting: waiting)
-      return (count, count == byteCount ? next : nil)
+      if count == byteCount { cursor = next } else { unsafe cursor.advance(by: count, in: buffers) }
+      return count
     }
-    if let next { cursor = next } else { unsafe cursor.advance(by: count, in: buffers) }
-    return count
   }
 }
 
