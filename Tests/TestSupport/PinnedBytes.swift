@@ -14,6 +14,9 @@ public func pinnedBytes(_ count: Int, seed: UInt64 = 1) -> UnsafeMutableRawBuffe
   return UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
 }
 
+/// Bytes of a send that automatic mode makes without copying on a stream where nothing was measured yet.
+public let longSend = 1_100_000
+
 /// Lets a leak checker pass over an object that the library is to keep alive for ever. Does not keep it alive.
 public func leaksOnPurpose(_ object: AnyObject) {
   let place = UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())

@@ -62,10 +62,10 @@ package struct CostPolicy: Sendable {
     (self.isDatagram, self.learnt) = (isDatagram, learnt)
   }
 
-  /// What is expected where nothing was measured. Streams were seen to gain from about 1 MiB, and datagrams from
-  /// 48 KiB, hot or cold; in between it depends.
+  /// What is expected where nothing was measured. Streams were seen to gain from about 1 MiB on, and datagrams from
+  /// 48 KiB on, hot or cold; below that it depends, and copying is what nobody can complain of.
   package func isExpectedToGain(byteCount: Int) -> Bool {
-    byteCount >= (isDatagram ? 48 << 10 : 256 << 10)
+    byteCount >= (isDatagram ? 48 << 10 : 1 << 20)
   }
 
   /// Whether to send without copying. Then `accepted` follows, or `spoil`.

@@ -56,7 +56,8 @@ struct Pace: Sendable {
     } else if bytes < 2 << 20 {
       window = max(2, (2 << 20) / bytes)
       skip = window / 2
-      (rest, settling) = (0, window / 2)
+      // The first sends go the way that is expected to be cheaper, unless they are so long that there are not many.
+      (rest, settling) = (0, bytes < 1 << 20 ? max(64, window) : 1)
       (leastWindows, mostWindows, leastWindowsFarApart) = (4, 8, 4)
       interval = 4 * window
       (least, most, lessByChance, worthChanging) = (0.5, 2, 0.8, 0.9)

@@ -99,7 +99,7 @@ struct BudgetTests {
     #expect(sent == 100_000 / cost(20_000))
     #expect(budget.usedBytes <= budget.maximumBytesPerSocket)
     // In automatic mode it copies.
-    try stalled.client.writeAll(UnsafeRawBufferPointer(pinnedBytes(300_000)), mode: .automatic)
+    try stalled.client.writeAll(UnsafeRawBufferPointer(pinnedBytes(longSend)), mode: .automatic)
     #expect(stalled.client.statistics.fallbacks == 1)
 
     var live = try Connected(client: Configuration(budget: budget))
@@ -201,7 +201,7 @@ struct BudgetTests {
   @Test("Nor does it wait longer than a write may, and trySend gives the buffer back")
   func bounded() throws {
     let budget = SendBudget(maximumBytes: 100_000, maximumBytesPerSocket: 100_000)
-    let pool = try BufferPool(bufferSize: 300_000, count: 2)
+    let pool = try BufferPool(bufferSize: longSend, count: 2)
     var stalled = try Connected(client: Configuration(budget: budget))
     _ = try stalled.stall()
     try stalled.client.send(pool.filled(80_000), mode: .zeroCopy)

@@ -135,7 +135,7 @@ struct SendFaultTests {
   func noBufferSpace() throws {
     var pair = try Connected()
     let faults = try Faults(on: pair.client.fileDescriptor)
-    let memory = pinnedBytes(300_000)
+    let memory = pinnedBytes(longSend)
     let reader = pair.serve { socket in try socket.readToEnd() }
     faults.failSends(with: .noBufferSpace)
     let failure = error { () throws(ZeroCopyError) in

@@ -60,7 +60,7 @@ extension LimitTests {
         // 16 pages, and two a send more than it fills.
         #expect((1...8).contains(sends))
         #expect(pair.client.statistics.inFlight == sends)
-        let large = pinnedBytes(300_000)
+        let large = pinnedBytes(longSend)
         expected += large[..<(try pair.client.writev(UnsafeRawBufferPointer(large), mode: .automatic))]
         #expect(pair.client.statistics.fallbacks == 1)
         #expect(try pair.server.read(count: expected.count) == expected)
@@ -115,7 +115,7 @@ extension LimitTests {
         var second = try Connected()
         var expected = try first.stall()
         #expect(sendUntilFailure(&first.client, pinnedBytes(1), &expected)?.code == .lockedMemoryLimit)
-        let memory = pinnedBytes(300_000)
+        let memory = pinnedBytes(longSend)
         // A blocking one: nothing of its own is in flight, and waiting would wait for ever.
         let failure = error { () throws(ZeroCopyError) in
           try second.client.writeAll(UnsafeRawBufferPointer(rebasing: memory[..<1000]), mode: .zeroCopy)

@@ -16,7 +16,7 @@ extension LimitTests {
       try expectNotificationMemory(sendUntilFailure(&pair.client, pinnedBytes(1), &expected))
       let sends = pair.client.statistics.zeroCopySends
       #expect(pair.client.statistics.inFlight == sends)
-      let large = UnsafeRawBufferPointer(pinnedBytes(300_000))
+      let large = UnsafeRawBufferPointer(pinnedBytes(longSend))
       for fallback in 1...2 {
         // It is not tried again with each send: the second is copied without asking the kernel.
         expected += large[..<(try pair.client.writev(large, mode: .automatic))]

@@ -20,11 +20,11 @@ struct CostPolicyTests {
     #expect(path.readings == 0)
   }
 
-  @Test("Where nothing was measured streams go without copying from 256 KiB on, datagrams from 48 KiB on")
+  @Test("Where nothing was measured streams go without copying from 1 MiB on, datagrams from 48 KiB on")
   func expectation() {
     let stream = CostPolicy(isDatagram: false)
-    #expect(!stream.isExpectedToGain(byteCount: (256 << 10) - 1))
-    #expect(stream.isExpectedToGain(byteCount: 256 << 10))
+    #expect(!stream.isExpectedToGain(byteCount: (1 << 20) - 1))
+    #expect(stream.isExpectedToGain(byteCount: 1 << 20))
     let datagram = CostPolicy(isDatagram: true)
     #expect(!datagram.isExpectedToGain(byteCount: (48 << 10) - 1))
     #expect(datagram.isExpectedToGain(byteCount: 48 << 10))
@@ -44,6 +44,16 @@ struct CostPolicyTests {
     // No path was seen on which zero copy costs more than a quarter as much again.
     #expect(worstBegin < (gap < 1.25 ? 1.1 : 1.25), "of copying, at first")
     #expect(worst < 1.02)
+  }
+
+  @Test("The first sends of a stream cost what copying costs", arguments: streams.filter { $0 < 1 << 20 })
+  func streamsBegin(size: Int) {
+    let first = max(64, (2 << 20) / size)
+    var path = SimulatedPath(CostPolicy(isDatagram: false))
+    path.send(first, of: size, costing: (10_000, 20_000))
+    #expect(path.zeroCopyShare == 0)
+    path.send((32 << 20) / size, of: size, costing: (10_000, 20_000))
+    #expect(path.zeroCopyShare > 0, "it finds out nothing")
   }
 
   @Test("Streams cost what the cheaper way costs, after 64 MiB", arguments: streams, gaps)

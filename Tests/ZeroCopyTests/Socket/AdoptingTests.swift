@@ -67,7 +67,7 @@ struct AdoptingTests {
     pair.client.setOption(SOL_SOCKET, Option.sendBufferForce, 64 << 20)
     let before = pair.client.statistics.bytes
     let descriptor = try pair.client.relinquish()
-    let memory = UnsafeRawBufferPointer(pinnedBytes(512 << 10))
+    let memory = UnsafeRawBufferPointer(pinnedBytes(longSend))
     let accepted = rawZeroCopySend(descriptor, memory)
     #expect(accepted > 0)
 
@@ -100,7 +100,7 @@ struct AdoptingTests {
     _ = try pair.client.fill(with: UnsafeRawBufferPointer(pinnedBytes(1 << 20)), mode: .copy)
     pair.client.setOption(SOL_SOCKET, Option.sendBufferForce, 64 << 20)
     var adopted = try ZeroCopySocket(adopting: try pair.client.relinquish())
-    let memory = UnsafeRawBufferPointer(pinnedBytes(512 << 10))
+    let memory = UnsafeRawBufferPointer(pinnedBytes(longSend))
     #expect(try adopted.writev(memory, mode: .zeroCopy) > 0)
     #expect(
       error { () throws(ZeroCopyError) in try adopted.writeAll(memory, mode: .zeroCopy) }?.code
