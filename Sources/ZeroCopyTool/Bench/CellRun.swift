@@ -87,7 +87,8 @@ struct CellRun {
         copiedShare: counts[subject]?.copiedShare, note: notes[subject])
     }
     return Cell(
-      span: span, size: size, sendsARound: sends, hasHugePages: memory.hugePool?.pool.pages == .huge,
+      span: span, size: size, sendsARound: sends,
+      hasHugePages: memory.hugePool.map { $0.pool.pages == .huge } ?? true,
       outcomes: outcomes, firstSends: firstSends)
   }
 

@@ -62,6 +62,7 @@ struct BenchTests {
       #expect(outcome.code == 0)
       #expect(outcome.text.contains("spread: two equal subjects differ by"))
       #expect(outcome.text.contains("pays"))
+      #expect(!outcome.text.contains("huge"), "they were not asked for")
       #expect(outcome.text.contains("arrived: ") == (scheme == "udp:"))
     }
   }
