@@ -19,9 +19,10 @@ internal import SystemPackage
 
   /// - Throws: `.invalidArgument`, `.outOfMemory`.
   init(slotSize: Int, count: Int, pages: Pages) throws(ZeroCopyError) {
-    guard slotSize > 0, count > 0, count <= Int(Int32.max) else {
+    guard slotSize > 0, (1...Int(Int32.max)).contains(count) else {
       throw ZeroCopyError(
-        .invalidArgument, "a pool of \(count) buffers of \(slotSize) bytes; both must be above 0",
+        .invalidArgument,
+        "a pool of \(count) buffers of \(slotSize) bytes; both must be above 0, and the buffers at most \(Int32.max)",
         isSocketUsable: true)
     }
     // In debug builds an inaccessible page follows each slot. Not among huge pages, which it would cut up.
@@ -34,16 +35,15 @@ internal import SystemPackage
     let whole = pages == .standard ? 1 : czc_huge_page_size()
     let (wholes, overflowsToo) = used.addingReportingOverflow(whole - 1)
     let length = wholes / whole * whole
-    // Reserved huge pages are not in what is available, and mapping them says whether there are enough.
-    let available = pages == .reservedHuge ? -1 : czc_available_memory()
-    guard !overflow, !overflows, !overflowsToo, available < 0 || Int64(length) <= available else {
+    let isCountable = !overflow && !overflows && !overflowsToo
+    guard let (memory, kind) = unsafe isCountable ? try Self.map(length, pages) : nil else {
+      let available = czc_available_memory()
       throw ZeroCopyError(
         .outOfMemory,
-        "a pool of \(count) buffers of \(slotSize) bytes needs more memory than the \(max(0, available)) bytes"
-          + " that are available; make it smaller",
+        "a pool of \(count) buffers of \(slotSize) bytes needs more memory than "
+          + (available < 0 ? "there is" : "the \(available) bytes that are available") + "; make it smaller",
         errno: .noMemory, isSocketUsable: true)
     }
-    let (memory, kind) = unsafe try Self.map(length, pages)
     unsafe start = memory
     self.slotSize = slotSize
     self.stride = stride
@@ -60,14 +60,18 @@ internal import SystemPackage
   // Not where a place in it was lost: what is there now may be somebody else's.
   deinit { if !hasHole.load(ordering: .relaxed) { _ = unsafe czc_unmap(start, length) } }
 
-  /// - Returns: Pages of that kind, or of the next kind that there is.
+  /// - Returns: Pages of that kind, or of the next kind that there is; `nil` where less memory is available.
   private static func map(
     _ length: Int, _ pages: Pages
-  ) throws(ZeroCopyError) -> (UnsafeMutableRawPointer, Pages) {
+  ) throws(ZeroCopyError) -> (UnsafeMutableRawPointer, Pages)? {
     var error: CInt = 0
+    // Reserved huge pages are not in what is available, and mapping them says whether there are enough.
     if pages == .reservedHuge {
       if let memory = unsafe czc_map_pages(length, pages.kind, &error) { return unsafe (memory, pages) }
     }
+    // The kernel would map more than there is, and end the process when it is written to.
+    let available = czc_available_memory()
+    guard available < 0 || Int64(length) <= available else { return nil }
     let kind: Pages = pages == .standard ? .standard : .huge
     guard let memory = unsafe czc_map_pages(length, kind.kind, &error) else {
       throw ZeroCopyError(

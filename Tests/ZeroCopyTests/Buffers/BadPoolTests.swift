@@ -19,9 +19,11 @@ struct BadPoolTests {
     #expect(failure(size, count)?.code == .invalidArgument)
   }
 
-  @Test("Of more buffers than can be counted")
-  func tooMany() {
-    #expect(failure(1, .max)?.code == .invalidArgument)
+  @Test("Of more buffers than can be counted: it says how many can", arguments: [Int(Int32.max) + 1, .max])
+  func tooMany(_ count: Int) {
+    let failure = failure(1, count)
+    #expect(failure?.code == .invalidArgument)
+    #expect(failure?.message.contains("\(Int32.max)") == true)
   }
 
   @Test(
@@ -44,6 +46,18 @@ struct BadPoolTests {
     let failure = failure(1 << 20, available >> 18)
     #expect(failure?.code == .outOfMemory)
     #expect(failure?.description.contains("make it smaller") == true)
+  }
+
+  @Test(
+    "Beyond the memory that there is, where reserved pages were asked for: other pages are not even tried",
+    arguments: [1 << 50, .max])
+  func beyondMemoryWithoutReserved(_ size: Int) {
+    // Of so many bytes no kernel maps any: what it says shows that it was not asked. Of fewer it gives some, and ends
+    // the process for want of more.
+    let failure = failure(size, 1, .reservedHuge)
+    #expect(failure?.code == .outOfMemory)
+    #expect(failure?.message.contains("more memory than the") == true)
+    #expect(failure?.message.contains("than the 0 bytes") == false)
   }
 
   @Test(
