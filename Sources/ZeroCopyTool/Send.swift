@@ -73,7 +73,9 @@ struct Send: Command {
 
   private func send(_ input: FileDescriptor) throws {
     // Memory is bounded, however long the input is: a buffer is filled again once the kernel has let go of it.
-    let pool = try BufferPool(bufferSize: chunkSize, count: max(2, (16 << 20) / chunkSize))
+    // Each buffer begins at a page of its own.
+    let pages = (chunkSize + czc_page_size() - 1) / czc_page_size()
+    let pool = try BufferPool(bufferSize: chunkSize, count: max(2, (16 << 20) / (pages * czc_page_size())))
     var socket = try connect()
     let watch = Stopwatch()
     var progress = Progress(total: nil, isQuiet: json)

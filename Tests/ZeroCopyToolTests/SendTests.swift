@@ -39,6 +39,18 @@ struct SendTests {
     }
   }
 
+  @Test("Standard input in very small pieces takes no more memory than in large ones")
+  func smallPieces() throws {
+    var received: [UInt8] = []
+    // Each buffer has a page of its own: 16 MiB of bytes would be 64 GiB of these.
+    let outcome = try send(["-"], ["--chunk", "1"], input: .bytes(Array("hello".utf8))) { peer in
+      received = try readToEnd(peer)
+      close(peer)
+    }
+    #expect(received == Array("hello".utf8))
+    #expect(outcome.code == 0)
+  }
+
   @Test(
     "A peer that vanishes ends it with exit code 1 and how many bytes went", arguments: TransferTests.modes)
   func vanished(_ mode: String) throws {
