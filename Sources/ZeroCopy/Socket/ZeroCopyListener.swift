@@ -128,7 +128,8 @@ extension Endpoint {
 
   fileprivate func listenRemedy(_ errno: Errno) -> String {
     switch (errno, kind) {
-    case (.addressInUse, .unix): ": remove the file, if nobody listens there"
+    case (.addressInUse, .unix): ": take another path, or remove the socket there if nobody serves it"
+    case (.noSuchFileOrDirectory, .unix), (.notDirectory, .unix): ": there is no such folder; make it first"
     case (.addressInUse, _): ": another program listens there; take another port, or 0 for a free one"
     case (.addressNotAvailable, _): ": it is no address of this machine"
     case (.permissionDenied, _): ": ports below 1024, and this path, need a permission"

@@ -242,6 +242,12 @@ extension ZeroCopyError {
           .connectFailed,
           "this machine has no way to that CID: a virtual machine's device, or for CID 1 the module vsock_loopback"
         )
+      // Of the system itself, after two seconds: nothing with that CID has answered.
+      case .timedOut where endpoint.isVsock:
+        (
+          .timedOut,
+          "no answer; does the virtual machine with that CID run, and for CID 1, is the module vsock_loopback there?"
+        )
       case .noSuchFileOrDirectory:
         (.connectionRefused, "there is no such socket; start the receiver first")
       case .timedOut: (.timedOut, "no answer in time; is the host up, does a firewall drop packets?")

@@ -43,10 +43,11 @@ struct BadSegmentTests {
   @Test("A size that makes no sense makes no socket", arguments: badSizes)
   func sizesOfSockets(_ size: Int) throws {
     let configuration = Configuration(segmentSize: size)
-    #expect(
-      error { () throws(ZeroCopyError) in
-        _ = try ZeroCopySocket.connect(to: "udp:127.0.0.1:9", configuration: configuration)
-      }?.code == .invalidArgument)
+    let failure = error { () throws(ZeroCopyError) in
+      _ = try ZeroCopySocket.connect(to: "udp:127.0.0.1:9", configuration: configuration)
+    }
+    #expect(failure?.code == .invalidArgument)
+    #expect(failure?.isSocketUsable == false)
     var socket = try ZeroCopySocket.connect(to: "udp:127.0.0.1:9")
     let descriptor = try socket.relinquish()
     _ = fcntl(descriptor.rawValue, F_SETFD, 0)

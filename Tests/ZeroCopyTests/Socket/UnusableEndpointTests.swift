@@ -17,6 +17,15 @@ struct UnusableEndpointTests {
     #expect(failure?.description.contains(why) == true)
   }
 
+  @Test(
+    "A UNIX path that cannot be listened on: it says what to do",
+    arguments: [("/nonexistent/socket", "folder"), ("/proc/self/exe", "take another path")])
+  func unusablePath(_ path: String, _ why: String) {
+    let failure = error { () throws(ZeroCopyError) in _ = try ZeroCopyListener(binding: .unix(path: path)) }
+    #expect(failure?.code == .listenFailed)
+    #expect(failure?.message.contains(why) == true)
+  }
+
   @Test("A vsock port of this machine where nobody listens, with vsock and without")
   func vsock() {
     let failure = error { () throws(ZeroCopyError) in
@@ -24,5 +33,7 @@ struct UnusableEndpointTests {
     }
     #expect(failure?.errno != nil)
     #expect(failure?.description.contains("vsock:1:1") == true)
+    // The advice is vsock's, and not that for a network.
+    #expect(failure?.message.contains("firewall") == false)
   }
 }

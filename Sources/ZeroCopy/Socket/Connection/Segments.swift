@@ -41,7 +41,7 @@ struct Segments: Sendable {
     return hindrance == nil ? nil : .segmentationUnavailable(nil)
   }
 
-  private static func misfit(_ size: Int, isUDP: Bool) -> ZeroCopyError? {
+  private static func misfit(_ size: Int, isUDP: Bool, hasSocket: Bool = true) -> ZeroCopyError? {
     let why: String
     if !isUDP {
       why = "segmentSize is for UDP sockets; leave it out"
@@ -50,14 +50,14 @@ struct Segments: Sendable {
     } else {
       return nil
     }
-    return ZeroCopyError(.invalidArgument, why, isSocketUsable: true)
+    return ZeroCopyError(.invalidArgument, why, isSocketUsable: hasSocket)
   }
 
-  /// Sets a socket's own segment size.
+  /// Sets the segment size of a socket that is about to be made: where this throws, there is none.
   static func set(_ size: Int, on number: CInt, _ facts: czc_socket_facts) throws(ZeroCopyError) {
-    if let why = misfit(size, isUDP: facts.isInternetDatagram) { throw why }
+    if let why = misfit(size, isUDP: facts.isInternetDatagram, hasSocket: false) { throw why }
     let result = czc_set_segment_size(number, CInt(size))
-    if result < 0 { throw .segmentationUnavailable(Errno(rawValue: -result)) }
+    if result < 0 { throw .segmentationUnavailable(Errno(rawValue: -result), hasSocket: false) }
   }
 }
 
@@ -144,12 +144,12 @@ extension czc_socket_facts {
 }
 
 extension ZeroCopyError {
-  fileprivate static func segmentationUnavailable(_ errno: Errno?) -> ZeroCopyError {
+  fileprivate static func segmentationUnavailable(_ errno: Errno?, hasSocket: Bool = true) -> ZeroCopyError {
     ZeroCopyError(
       .segmentationUnavailable,
       "a send cannot be cut into datagrams here: that takes Linux 4.18, and before 6.11 a device that computes"
         + " checksums; send each datagram by itself",
-      errno: errno, isSocketUsable: true)
+      errno: errno, isSocketUsable: hasSocket)
   }
 
   fileprivate static func checksumsAreOff(_ errno: Errno) -> ZeroCopyError {
