@@ -37,7 +37,7 @@ func endpointHelp(_ purpose: String) -> ArgumentHelp {
 /// `--timeout`: whole or broken seconds above 0.
 @Sendable func parseTimeout(_ text: String) throws -> Duration {
   guard let seconds = Double(text), seconds > 0, seconds <= 1e9 else {
-    throw ValidationError("'\(text)' is no number of seconds above 0")
+    throw ValidationError("'\(text)' is no number of seconds above 0, and at most 1000000000")
   }
   return .milliseconds(max(1, Int64(seconds * 1000)))
 }
@@ -49,7 +49,8 @@ func endpointHelp(_ purpose: String) -> ArgumentHelp {
   let digits = unit == nil ? text[...] : text.dropLast()
   let (bytes, overflow) = (Int(digits) ?? 0).multipliedReportingOverflow(by: unit ?? 1)
   guard !overflow, bytes > 0, bytes <= 1 << 40 else {
-    throw ValidationError("'\(text)' is no number of bytes, as 1000, 64K, 4M or 1G")
+    throw ValidationError(
+      "'\(text)' is no number of bytes above 0, as 1000, 64K, 4M or 1G, and at most 1024G")
   }
   return bytes
 }

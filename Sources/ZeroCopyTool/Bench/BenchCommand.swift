@@ -109,7 +109,7 @@ struct Bench: Command {
 
 @Sendable private func parseSubjects(_ text: String) throws -> Bench.Subjects {
   Bench.Subjects(
-    values: try text.split(separator: ",").map { name in
+    values: try text.split(separator: ",", omittingEmptySubsequences: false).map { name in
       guard let subject = Subject(rawValue: String(name)), !subject.isPlain else {
         throw ValidationError(
           "'\(name)' is no subject; there are \(Subject.ofLibrary.map(\.rawValue).joined(separator: ", "))")

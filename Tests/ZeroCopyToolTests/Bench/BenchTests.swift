@@ -177,6 +177,7 @@ struct BenchTests {
       ["puddle"], ["loopback", "--sizes", "0"], ["loopback", "--sizes", "4K,,8K"],
       ["loopback", "--sizes", "1G"],
       ["loopback", "--sizes", "40"], ["sink", "--sizes", "128K"], ["sink", "--subjects", "magic"],
+      ["loopback", "--subjects", ""],
       ["sink", "--rounds", "0"], ["sink", "--connections", "-1"],
     ])
   func usage(_ arguments: [String]) throws {
