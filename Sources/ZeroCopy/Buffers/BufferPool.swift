@@ -39,8 +39,9 @@ public final class BufferPool: Sendable {
   /// Maps the memory of a pool.
   ///
   /// - Parameters:
-  ///   - bufferSize: Bytes of a buffer, above 0. Each begins at a page of its own.
-  ///   - count: How many buffers, above 0.
+  ///   - bufferSize: Bytes of a buffer, above 0. Each begins at a page of its own, a huge one with `.reservedHuge`:
+  ///     what is no multiple of that is rounded up in memory.
+  ///   - count: How many buffers, 1 to 2,147,483,647.
   ///   - pages: What kind of pages to ask for. Where there are none, the next kind is taken: `pages` says which.
   ///   - protectingInFlight: For debugging: memory in flight cannot be touched at all, and who tries is ended by
   ///     the system. It costs two system calls a send.
@@ -67,6 +68,7 @@ public final class BufferPool: Sendable {
   /// What kind of pages the memory really lies on.
   public var pages: Pages { memory.pages }
 
+  /// What the pool has done so far, and what it has now.
   public var statistics: Statistics {
     state.withLock { state in
       var statistics = state.statistics

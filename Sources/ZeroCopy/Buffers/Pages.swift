@@ -4,6 +4,7 @@ internal import CZeroCopy
 /// them in hand for each send.
 public struct Pages: Sendable, Hashable, CustomStringConvertible {
   let kind: CInt
+  /// The kind in words, for instance "transparent huge pages".
   public let description: String
 
   private init(_ kind: some BinaryInteger, _ description: String) {

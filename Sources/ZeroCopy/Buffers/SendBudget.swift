@@ -5,15 +5,15 @@ internal import Synchronization
 /// and a slow peer cannot use them up for all.
 ///
 /// Give one to the `Configuration` of every socket of a program that runs without CAP_IPC_LOCK: then no send of
-/// theirs fails for want of locked memory, unless other processes of the same user take it. At the budget `.zeroCopy`
-/// waits as long as a write may, `.automatic` copies, and `trySend` gives the buffer back. A send that is larger than
-/// a socket's share goes in several.
+/// theirs fails for want of locked memory, unless other processes of the same user take it. At the budget
+/// `.automatic` copies, and `.zeroCopy` waits as long as a write may, and then throws `.inFlightLimit`; `trySend`,
+/// which never waits, gives the buffer back instead. A send that is larger than a socket's share goes in several.
 ///
 /// What a socket has done comes back when that socket reaps: one that neither writes, flushes nor reaps keeps its share.
 /// What was in flight when a socket ended comes back at once, although the kernel may count it for a while.
 public final class SendBudget: Sendable, CustomStringConvertible {
   /// Bytes of memory that may be in flight, as the kernel counts locked memory: a send of n bytes counts as
-  /// n rounded down to whole pages, and two pages more.
+  /// n rounded down to whole pages, and two pages more. `Int.max` is no bound.
   public let maximumBytes: Int
   /// How many of those one socket may have.
   public let maximumBytesPerSocket: Int
@@ -29,8 +29,10 @@ public final class SendBudget: Sendable, CustomStringConvertible {
   /// The least that a budget has: two sends of a page.
   static let minimum = 2 * cost(ofSend: page)
 
+  /// Makes a budget of which nothing is used. Values out of range count as the nearest in it.
+  ///
   /// - Parameters:
-  ///   - maximumBytes: two sends of a page at least, 24,576 with pages of 4 KiB; less counts as that.
+  ///   - maximumBytes: Two sends of a page at least, 24,576 with pages of 4 KiB; less counts as that.
   ///   - maximumBytesPerSocket: Half of `maximumBytes` where it is `nil`.
   ///   - maximumSendsPerSocket: No bound where it is `nil`.
   public init(maximumBytes: Int, maximumBytesPerSocket: Int? = nil, maximumSendsPerSocket: Int? = nil) {
@@ -53,6 +55,7 @@ public final class SendBudget: Sendable, CustomStringConvertible {
   /// Bytes in use now.
   public var usedBytes: Int { used.load(ordering: .sequentiallyConsistent) }
 
+  /// How much of it is in use, in words.
   public var description: String {
     "\(usedBytes) of \(maximumBytes == .max ? "unlimited" : "\(maximumBytes)") bytes in flight"
   }

@@ -18,7 +18,7 @@ extension SendBuffer {
     append(unsafe bytes.bytes)
   }
 
-  /// Appends what fits of a collection.
+  /// Appends what fits of a collection: one by one where it does not lie in one piece of memory, as an array does.
   /// - Returns: How many bytes were appended; the rest of the collection is left to the caller.
   @discardableResult
   public mutating func append(contentsOf bytes: some Collection<UInt8>) -> Int {
@@ -47,7 +47,8 @@ extension SendBuffer {
   ///
   /// What the closure has appended stays also where it throws.
   /// - Parameters:
-  ///   - addedCount: The most bytes that the closure may append; at most `freeCapacity`.
+  ///   - addedCount: The most bytes that the closure may append. More than `freeCapacity` stops the program, as for
+  ///     `append` of a span.
   ///   - initialize: Is given a span of so many bytes, none of which is initialised yet.
   public mutating func append<Failure>(
     addingCount addedCount: Int,

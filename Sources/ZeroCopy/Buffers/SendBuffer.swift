@@ -16,6 +16,7 @@ public struct SendBuffer: ~Copyable, Sendable {
   /// Bytes that can still be appended.
   public var freeCapacity: Int { capacity - count }
 
+  /// Whether nothing is filled.
   public var isEmpty: Bool { count == 0 }
 
   /// What is filled.

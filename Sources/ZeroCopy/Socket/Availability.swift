@@ -35,7 +35,7 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
 
     /// The operating system has no `MSG_ZEROCOPY`.
     public static let platform = Reason(.platform)
-    /// The environment variable `ZEROCOPY_DISABLE` is set.
+    /// The environment variable `ZEROCOPY_DISABLE` is set, to something else than 0.
     public static let switchedOff = Reason(.switchedOff)
     /// AF_UNIX has no zero copy in Linux.
     public static let unixSocket = Reason(.unixSocket)

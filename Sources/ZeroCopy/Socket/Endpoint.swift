@@ -29,7 +29,7 @@ public struct Endpoint: Sendable, Hashable, LosslessStringConvertible {
 
   private init(kind: Kind) { self.kind = kind }
 
-  /// `nil` where the text is malformed; `ZeroCopySocket.connect(to:)` says what is wrong with it.
+  /// `nil` where the text is malformed; `init(parsing:)` says what is wrong with it.
   public init?(_ description: String) {
     guard let endpoint = try? Endpoint(parsing: description) else { return nil }
     self = endpoint

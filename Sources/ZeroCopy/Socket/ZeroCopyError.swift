@@ -20,7 +20,8 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     public static let connectFailed = Code("connectFailed")
     /// Listening failed; `errno` says how. No socket was made.
     public static let listenFailed = Code("listenFailed")
-    /// The time was up. The socket stays usable, except after `writeAndFlush` has aborted it.
+    /// The time was up. The socket stays usable, except after `writeAndFlush` has aborted it; when connecting, no
+    /// socket was made.
     public static let timedOut = Code("timedOut")
     /// The peer takes fewer bytes a second than `Configuration.leastRate`. The socket stays usable.
     public static let peerTooSlow = Code("peerTooSlow")

@@ -88,7 +88,8 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
   ///
   /// The corresponding system call is `accept4`.
   /// - Parameter timeout: The longest to wait; `nil` is for ever.
-  /// - Throws: `.timedOut`, `.closed`, `.shutDown`; `.system` with the errno, EMFILE for instance. The listener goes on.
+  /// - Throws: `.timedOut`; `.system` with the errno, EMFILE for instance: the listener goes on. `.closed`,
+  ///   `.shutDown`: it does not.
   public mutating func accept(timeout: Duration? = nil) throws(ZeroCopyError) -> ZeroCopySocket {
     guard !isClosed else { throw .closed }
     let accepted = czc_accept(number, timeout?.wholeNanoseconds ?? .max)

@@ -9,7 +9,7 @@ extension ZeroCopySocket {
   ///
   /// - Returns: What was confirmed since the last flush; `remaining` is 0.
   /// - Throws: In each case `flushed` says what was done, and its `remaining` how many sends are in flight
-  ///   still. `.timedOut`: flush again, or `abort()`. `.shutDown`: the socket was shut down from
+  ///   still. `.timedOut`, `.peerTooSlow`: flush again, or `abort()`. `.shutDown`: the socket was shut down from
   ///   elsewhere, and what is in flight may never be acknowledged: `abort()`. `.connectionLost`: the
   ///   connection failed and no call has said so before; `remaining` is 0. `.closed`, `.system`.
   @discardableResult

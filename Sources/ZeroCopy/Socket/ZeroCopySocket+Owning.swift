@@ -27,11 +27,17 @@ extension ZeroCopySocket {
   /// descriptor says.
   ///
   /// Of a buffer that it takes in part the socket sends the rest before anything else: with the next write of any
-  /// kind, `flush`, `close`, or while it waits for a buffer. Before the next try wait for room (`EPOLLOUT`),
-  /// or for a notification (`EPOLLERR`, then `reap()`) where it is a limit that keeps the socket from taking more:
+  /// kind, `flush`, `close`, or while it waits for a buffer; behind the last buffer `flush(timeout: .zero)` sends what
+  /// goes now, and throws `.timedOut` while something is left or in flight.
   /// ```swift
   /// if let unsent = try socket.trySend(buffer) { pending = unsent }
   /// ```
+  /// In `.automatic` it comes back only where the socket is full: wait for room (`EPOLLOUT`). In `.zeroCopy` it may be
+  /// a limit as well, while the socket has room: wait for a notification then (`EPOLLERR`, which is always reported),
+  /// and `reap()`. With `poll` or a level-triggered `epoll` do not ask for `POLLOUT` in that case, nor while only a
+  /// buffer is missing: it would return at once, again and again. What other sockets use of a `SendBudget`, and the
+  /// buffers that they have, show in no event of this one: try again when you have reaped those.
+  ///
   /// The corresponding system call is `send(MSG_DONTWAIT)`.
   /// - Returns: The buffer where nothing of it was accepted; `nil` where the socket has it.
   /// - Throws: What `send` throws, but for what is over soon: the buffer comes back then.
@@ -66,7 +72,8 @@ extension ZeroCopySocket {
   /// It reads the notifications of this socket alone. A thread that serves several sockets calls `reap()` on the
   /// others now and then: what they hold nobody else can give back.
   /// - Parameter timeout: The longest to wait.
-  /// - Throws: `.timedOut`: all buffers are in use, wait again, or abort. `.shutDown`, `.closed`, `.system`.
+  /// - Throws: `.timedOut`: all buffers are in use, wait again, or abort. `.peerTooSlow`, `.shutDown`, `.closed`,
+  ///   `.system`; what `trySend` throws, where the rest of an earlier buffer could not be sent.
   public mutating func buffer(
     from pool: BufferPool, timeout: Duration
   ) throws(ZeroCopyError) -> SendBuffer {

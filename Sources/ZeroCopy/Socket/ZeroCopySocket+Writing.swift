@@ -23,9 +23,10 @@ extension ZeroCopySocket {
   ///   - buffers: The memory to send; empty ones are passed over.
   ///   - mode: `nil` for the mode of the socket's configuration.
   /// - Returns: The bytes accepted; 0 only where there were none.
-  /// - Throws: Nothing is accepted then; but the memory of a datagram that failed may be in flight all the
+  /// - Throws: Nothing is accepted then, except what `bytesAccepted` says where the connection ends between the
+  ///   pieces of a mixed write; but the memory of a datagram that failed may be in flight all the
   ///   same, and is free after a `flush`. `.wouldBlock` on a non-blocking descriptor that is full;
-  ///   `.timedOut`; `.zeroCopyUnavailable`, `.lockedMemoryLimit`, `.notificationMemoryLimit`,
+  ///   `.timedOut`; `.peerTooSlow`; `.zeroCopyUnavailable`, `.lockedMemoryLimit`, `.notificationMemoryLimit`,
   ///   `.inFlightLimit` in `.zeroCopy`; `.messageTooLong`, `.datagramDropped`, `.connectionRefused` on
   ///   datagram sockets; `.unreadableMemory`; `.system`. After these the socket goes on.
   ///   `.connectionLost`, `.shutDown`, `.closed`, `.unsuitableDescriptor`: it does not.
