@@ -132,7 +132,10 @@ struct Diagnosis: Encodable {
     }
     guard result == 0 else { return Support(isAvailable: false, note: "\(Availability.Reason.vsock)") }
     let defect = version?.vsockDefect.map { "; \($0)" } ?? ""
-    return Support(isAvailable: true, note: "available, over virtio and to this machine itself\(defect)")
+    // The option says nothing of a way to the peer.
+    return Support(
+      isAvailable: true,
+      note: "available, over virtio, and to this machine itself with the module vsock_loopback\(defect)")
   }
 
   /// The word in brackets of "always [madvise] never".

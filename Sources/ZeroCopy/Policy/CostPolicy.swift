@@ -185,11 +185,13 @@ package struct CostPolicy: Sendable {
 
   private mutating func close(_ open: Window, _ time: ThreadTime) {
     window = nil
-    guard let begin = open.begin, begin.thread == time.thread, !open.isSpoilt, open.bytes > 0 else {
+    guard let begin = open.begin, begin.thread == time.thread, begin.nanoseconds <= time.nanoseconds,
+      !open.isSpoilt, open.bytes > 0
+    else {
       classes[open.size].windowFailed()
       return
     }
-    let cost = Float(time.nanoseconds &- begin.nanoseconds) / Float(open.bytes)
+    let cost = Float(time.nanoseconds - begin.nanoseconds) / Float(open.bytes)
     if classes[open.size].add(cost, zeroCopy: open.zeroCopy) { news = open.size }
   }
 }

@@ -60,7 +60,7 @@ public struct SendDecision: Sendable, Hashable, CustomStringConvertible {
     case .trying: return "and both ways are being tried"
     case .learnt: return "as an earlier socket has found out\(costs.map { ": \($0)" } ?? "")"
     case .measured: return "measured to be cheaper: \(costs ?? "")"
-    case .equal: return "which cannot be told from the other way: \(costs ?? "")"
+    case .equal: return "as the two ways do not clearly differ: \(costs ?? "")"
     }
   }
 

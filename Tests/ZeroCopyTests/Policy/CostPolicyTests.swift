@@ -131,6 +131,22 @@ struct CostPolicyTests {
     #expect(path.policy.states.allSatisfy { $0.copying.windows == 0 && $0.zeroCopy.windows == 0 })
   }
 
+  @Test("Nothing is made of a clock that goes back")
+  func backwards() {
+    var policy = CostPolicy(isDatagram: true)
+    var time: UInt64 = 1 << 40
+    for _ in 0..<3000 {
+      _ = policy.choosesZeroCopy(byteCount: 8192) {
+        time -= 1000
+        return ThreadTime(thread: 1, nanoseconds: time)
+      }
+      policy.accepted(8192)
+    }
+    #expect(time < 1 << 40)
+    #expect(policy.states.map(\.reason) == [.expected])
+    #expect(policy.states.allSatisfy { $0.copying.windows == 0 && $0.zeroCopy.windows == 0 })
+  }
+
   @Test("What one socket has found out the next one begins with")
   func sharing() {
     var first = SimulatedPath(CostPolicy(isDatagram: true))
