@@ -120,6 +120,9 @@ package struct CostPolicy: Sendable {
     counts = false
   }
 
+  /// The next send is not a matter of choice, and is not measured.
+  package mutating func passOver() { counts = false }
+
   /// What the kernel says of sends that are done: a hint that things have changed, and no verdict (rule 9).
   package mutating func completed(_ sends: Int, copied: Bool) {
     guard let before = isCopiedOnPath else {

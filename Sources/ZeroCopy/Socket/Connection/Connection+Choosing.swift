@@ -7,7 +7,10 @@ extension Connection {
     if mode == .copy { return false }
     if availability != .available || copiesDue > 0 { return try choosesHindered(mode, byteCount: byteCount) }
     if mode == .automatic {
-      if segments.arePathCopied(byteCount: byteCount) { return false }
+      if segments.arePathCopied(byteCount: byteCount) {
+        policy.passOver()
+        return false
+      }
       // On vsock each packet is a send of its own.
       let byteCount = ids.areCounted ? unsafe min(byteCount, Pieces.packetSize) : byteCount
       let zeroCopy = policy.choosesZeroCopy(byteCount: byteCount) { .now }

@@ -50,7 +50,7 @@ extension Connection {
       }
       let batch =
         unsafe zeroCopy
-        ? attemptZeroCopy(rest, waiting) { keeping(done + $0) } : attemptCopy(rest, waiting)
+        ? attemptZeroCopy(rest, mode, waiting) { keeping(done + $0) } : attemptCopy(rest, mode, waiting)
       switch batch {
       case .accepted(let count, let isShort):
         if statistics.fallbacks > fallbacks { statistics.fallbacks += count - 1 }
@@ -69,15 +69,17 @@ extension Connection {
     return done
   }
 
-  private mutating func attemptCopy(_ datagrams: DatagramList, _ waiting: Waiting) -> Batch {
+  private mutating func attemptCopy(
+    _ datagrams: DatagramList, _ mode: WriteMode, _ waiting: Waiting
+  ) -> Batch {
     let result = unsafe czc_send_datagrams(
       number, datagrams.start, CInt(datagrams.count), waiting.flags, segments.ofCall)
     guard result > 0 else { return .refused(.failed(Errno(rawValue: -result))) }
-    return unsafe accepts(datagrams, Int(result))
+    return unsafe accepts(datagrams, Int(result), mode)
   }
 
   private mutating func attemptZeroCopy(
-    _ datagrams: DatagramList, _ waiting: Waiting, keeping: (Int) -> Keeping
+    _ datagrams: DatagramList, _ mode: WriteMode, _ waiting: Waiting, keeping: (Int) -> Keeping
   ) -> Batch {
     if inFlight.count > 0 || isMistrusted,
       let hindrance = unsafe hindrance(byteCount: datagrams.first.byteCount)
@@ -120,7 +122,7 @@ extension Connection {
     if accepted < offered { _ = takesBack(failed, nil) }
     sendsSinceReap += accepted
     if sendsSinceReap >= 64 { reap(untilEmpty: false) }
-    return unsafe accepts(datagrams.prefix(offered), accepted)
+    return unsafe accepts(datagrams.prefix(offered), accepted, mode)
   }
 
   /// Whether another datagram may be offered in the same call, which are so many bytes with it.
@@ -130,11 +132,11 @@ extension Connection {
     return statistics.bytesInFlight + byteCount <= limit
   }
 
-  private mutating func accepts(_ offered: DatagramList, _ count: Int) -> Batch {
+  private mutating func accepts(_ offered: DatagramList, _ count: Int, _ mode: WriteMode) -> Batch {
     let byteCount = unsafe offered.prefix(count).byteCount
     statistics.sends += count
     statistics.bytes += byteCount
-    policy.accepted(byteCount)
+    if mode == .automatic { policy.accepted(byteCount) }
     return unsafe .accepted(count, isShort: count < offered.count)
   }
 }
