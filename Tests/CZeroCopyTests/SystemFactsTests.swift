@@ -50,6 +50,22 @@
       #expect(expected > 0)
     }
 
+    @Test("A thread is told from the one before it, whose memory it may have")
+    func thread() throws {
+      func ofNewThread() throws -> UInt {
+        var thread = pthread_t()
+        let body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { _ in
+          UnsafeMutableRawPointer(bitPattern: czc_thread())
+        }
+        _ = try checked(-pthread_create(&thread, nil, body, nil))
+        var result: UnsafeMutableRawPointer?
+        _ = try checked(-pthread_join(thread, &result))
+        return UInt(bitPattern: result)
+      }
+      #expect(try ofNewThread() != ofNewThread())
+      #expect(czc_thread() == czc_thread())
+    }
+
     private static var optionMemoryIsTold: Bool { access("/proc/sys/net/core/optmem_max", R_OK) == 0 }
 
     @Test("Zero copy is offered by TCP and UDP, and refused by UNIX sockets")

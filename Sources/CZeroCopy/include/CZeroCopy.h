@@ -138,7 +138,7 @@ int czc_waiter_hear(int waiter, int bell, bool hears);
 uint64_t czc_now(void);
 uint64_t czc_thread_cpu(void);
 uint64_t czc_process_cpu(void);
-// pthread_self(3): tells the calling thread from others, as long as it lives.
+// gettid(2): tells the calling thread from others, and from those that have ended before. pthread_self(3) off Linux.
 uintptr_t czc_thread(void);
 
 // ---- Sockets (socket.c) -----------------------------------------------------------------------

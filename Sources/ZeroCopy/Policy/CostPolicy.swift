@@ -188,8 +188,8 @@ package struct CostPolicy: Sendable {
 
   private mutating func close(_ open: Window, _ time: ThreadTime) {
     window = nil
-    guard let begin = open.begin, begin.thread == time.thread, begin.nanoseconds <= time.nanoseconds,
-      !open.isSpoilt, open.bytes > 0
+    guard let begin = open.begin, begin.thread == time.thread, !open.isSpoilt, open.bytes > 0,
+      begin.nanoseconds <= time.nanoseconds
     else {
       classes[open.size].windowFailed()
       return
