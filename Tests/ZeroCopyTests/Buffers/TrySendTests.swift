@@ -140,6 +140,31 @@ struct TrySendTests {
     #expect(wrongAt == nil)
   }
 
+  @Test("A limit that has no name gives it back as well while something is in flight, and is thrown else")
+  func namelessLimit() throws {
+    let pool = try BufferPool(bufferSize: 5000, count: 2, pages: .standard)
+    var pair = try Connected()
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    faults.notifications { $0.perRead = 0 }
+    #expect(try sends(pool.filled(), &pair.client))
+    faults.failSends(with: .noBufferSpace, times: 2)
+    guard let same = try pair.client.trySend(pool.filled(from: 5000), mode: .zeroCopy) else {
+      Issue.record("it was sent")
+      return
+    }
+    faults.calm()
+    try pair.client.flush(timeout: .seconds(10))
+    faults.failSends(with: .noBufferSpace)
+    var errno: Errno?
+    do throws(ZeroCopyError) {
+      _ = try pair.client.trySend(same, mode: .zeroCopy)
+    } catch {
+      errno = error.errno
+    }
+    #expect(errno == .noBufferSpace)
+    #expect(pool.statistics.free == 2)
+  }
+
   @Test("Against a slow reader, waiting for room between tries: every byte right", arguments: modes)
   func slowReader(_ mode: WriteMode) throws {
     let pool = try BufferPool(bufferSize: 300_000, count: 4)

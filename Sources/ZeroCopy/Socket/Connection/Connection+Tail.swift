@@ -96,6 +96,8 @@ extension Connection {
     case .inFlightLimit:
       !isDatagram || SendBudget.cost(ofSend: byteCount) <= configuration.budget?.maximumBytesPerSocket ?? .max
     case .lockedMemoryLimit, .notificationMemoryLimit: inFlight.count > 0
+    // The same of a limit that cannot be told.
+    case .system: (error.errno == .noBufferSpace || error.errno == .noMemory) && inFlight.count > 0
     default: false
     }
   }
