@@ -1,8 +1,9 @@
 /// Hears what happens on sockets: where an application binds them to its metrics and its log.
 ///
 /// Give one to the `Configuration` of each socket; all may share it. It is called on the thread of the call during which
-/// it happened, before that call returns or throws, and must not wait. None of it is told for every send: what a socket
-/// does comes in sums, everything else is rare. `peer` is the peer's address when the socket was made.
+/// it happened, before that call returns or throws, and must neither wait nor use the socket itself, which is being
+/// changed. None of it is told for every send: what a socket does comes in sums, everything else is rare. `peer` is the
+/// peer's address when the socket was made.
 ///
 /// What an observer does not implement it does not hear; later versions may tell more.
 public protocol SocketObserver: Sendable {
