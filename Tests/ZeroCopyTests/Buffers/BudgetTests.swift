@@ -152,6 +152,23 @@ struct BudgetTests {
     #expect(pool.statistics.free == 2)
   }
 
+  @Test("trySend sends as many parts as there is room for, and not only one")
+  func partsAtOnce() throws {
+    let budget = SendBudget(maximumBytes: 60_000, maximumBytesPerSocket: 60_000)
+    let pool = try BufferPool(bufferSize: 70_000, count: 1)
+    var pair = try Connected(client: Configuration(budget: budget))
+    let isTaken = try pair.client.trySend(pool.filled(70_000), mode: .zeroCopy).isNone
+    #expect(isTaken)
+    // A part is half of the share at most.
+    #expect(pair.client.statistics.bytes > 30_000)
+    #expect(budget.usedBytes <= 60_000)
+    let peer = pair.serve { socket in try socket.readPattern() }
+    try pair.client.close(timeout: .seconds(10))
+    let (byteCount, wrongAt) = try peer.value()
+    #expect(byteCount == 70_000)
+    #expect(wrongAt == nil)
+  }
+
   @Test("Several pieces of memory, larger together than the share, go in order")
   func pieces() throws {
     let budget = SendBudget(maximumBytes: 100_000)

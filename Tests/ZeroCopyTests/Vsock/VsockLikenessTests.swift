@@ -41,6 +41,17 @@ struct VsockLikenessTests {
     #expect(pool.statistics.free == 8 && pool.statistics.quarantined == 0)
   }
 
+  @Test("trySend sends as many packets as there is room for, and not only one")
+  func packetsAtOnce() throws {
+    let pool = try BufferPool(bufferSize: 150_000, count: 1, pages: .standard)
+    var pair = try Datagrams("127.0.0.1", client: Configuration(mode: .zeroCopy), passesForVsock: true)
+    let isTaken = try pair.client.trySend(pool.filled(150_000)).isNone
+    #expect(isTaken)
+    #expect(pair.client.statistics.bytes == 150_000)
+    #expect(try pair.client.flush(timeout: .seconds(60)).remaining == 0)
+    #expect(pool.statistics.free == 1)
+  }
+
   @Test(
     "Sends go on where ids are lost, or named that nobody has issued (rule 12)", arguments: [false, true])
   func lost(_ areLost: Bool) throws {

@@ -31,13 +31,16 @@ extension Connection {
         tail = Tail(buffer: buffer, mode: mode, sent: sent)
       } else {
         buffer.share.noteInFlight()
+        return nil
       }
-      return nil
     } catch {
       // What the kernel may still read, of a datagram that was dropped on its way, does not go back.
       guard isOverSoon(error, buffer.count), hasTail || !inFlight.hasAny(from: first) else { throw error }
       return buffer
     }
+    // A budget's part, or a packet of vsock, need not be all that the socket has room for.
+    if configuration.budget != nil || ids.areCounted { try sendTailIfPossible() }
+    return nil
   }
 
   /// Sends what is left of a buffer that was accepted in part.
