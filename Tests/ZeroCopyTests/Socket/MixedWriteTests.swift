@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
-import ZeroCopy
+
+@testable import ZeroCopy
 
 #if canImport(Glibc)
   import Glibc
@@ -33,14 +34,20 @@ struct MixedWriteTests {
 
   @Test("They go in as few packets as one copying write makes")
   func packets() throws {
+    // So few that no acknowledgement is waited for in between. So that the large one goes without copying, that must
+    // have been found to be cheaper.
+    let large = 300_000
+    let experience = PathExperience()
+    try note(that: large, isCheaperWithoutCopying: experience)
     func packets(_ mode: WriteMode) throws -> Int {
-      var pair = try Connected()
-      let pieces = [64, Self.large, 64].map { UnsafeRawBufferPointer(pinnedBytes($0)) }
+      var pair = try Connected(client: Configuration(experience: experience))
+      let pieces = [64, large, 64].map { UnsafeRawBufferPointer(pinnedBytes($0)) }
       let peer = pair.serve { socket in try socket.readToEnd().count }
       try pair.client.writeAll(pieces, mode: mode)
+      #expect((pair.client.statistics.zeroCopySends > 0) == (mode != .copy))
       try pair.client.finishWriting()
       try pair.client.flush(timeout: .seconds(20))
-      #expect(try peer.value() == Self.large + 128)
+      #expect(try peer.value() == large + 128)
       return pair.client.segmentsOfData
     }
     // How a stream is cut depends on when the peer answers, too: the fewest of several.
@@ -48,6 +55,15 @@ struct MixedWriteTests {
     let atOnce = try (0..<8).map { _ in try packets(.zeroCopy) }.min()!
     let copied = try (0..<8).map { _ in try packets(.copy) }.min()!
     #expect(mixed <= max(atOnce, copied), "\(mixed) \(atOnce) \(copied)")
+  }
+
+  /// Lets sockets over loopback know so from the beginning.
+  private func note(that size: Int, isCheaperWithoutCopying experience: PathExperience) throws {
+    var path = SimulatedPath(CostPolicy(isDatagram: false))
+    path.send(1000, of: size, costing: (200_000, 100_000))
+    let decision = path.policy.takeNews()
+    let connected = try Connected()
+    experience.note(try #require(decision), of: connected.client.connection.path)
   }
 
   @Test("Pieces of one kind are one send", arguments: [[10, 20, 30], [large, large], [4096, 4095]])
