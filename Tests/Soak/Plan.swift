@@ -56,7 +56,7 @@ struct Plan: Sendable, CustomStringConvertible {
 
   /// Whether ids may be reported that we do not expect: where they are made up, or where the notification that an
   /// adopted socket learns its counter from is repeated, which looks as if somebody else had sent.
-  var mayLoseTrack: Bool { faults == .lostNotifications || (isAdopted && faults == .notifications) }
+  private var mayLoseTrack: Bool { faults == .lostNotifications || (isAdopted && faults == .notifications) }
 
   var description: String {
     let flags = [
@@ -71,6 +71,13 @@ struct Plan: Sendable, CustomStringConvertible {
 }
 
 extension Plan {
+  /// An id that was never given out is one that was counted wrong: a buffer has been released a send early.
+  func checkIDs(_ statistics: Statistics) throws {
+    guard statistics.unknownNotifications == 0 || mayLoseTrack else {
+      throw Trouble("ids were reported that were not expected: \(statistics)")
+    }
+  }
+
   /// The sending socket in the state that the plan begins with.
   func prepared(_ socket: consuming ZeroCopySocket) throws -> ZeroCopySocket {
     var socket = socket

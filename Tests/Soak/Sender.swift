@@ -144,10 +144,7 @@ struct Sender: ~Copyable {
     tally.fallbacks = statistics.fallbacks
     tally.settled = statistics.settled
     tally.givenUp = statistics.inFlight
-    // An id that we never gave out is one that we counted wrong.
-    guard statistics.unknownNotifications == 0 || plan.mayLoseTrack else {
-      throw Trouble("ids were reported that were not expected: \(statistics)")
-    }
+    try plan.checkIDs(statistics)
     if ![.abort, .drop].contains(plan.ending), isWhole {
       guard statistics.inFlight == 0, statistics.completed == statistics.zeroCopySends else {
         throw Trouble("the flush ended with sends in flight: \(statistics)")
