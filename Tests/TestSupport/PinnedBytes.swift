@@ -1,17 +1,22 @@
 import CTestSupport
 import Synchronization
 
-/// Where the memory of `pinnedBytes` begins. Reachable, so that a leak checker passes over it and what it
+/// Where memory begins that is never freed. Reachable, so that a leak checker passes over it and what it
 /// reports is a leak.
 private let pinned = Mutex<[UInt]>([])
 
 /// Memory that stays at its place until the process ends: for sends whose end a test does not see.
 public func pinnedBytes(_ count: Int, seed: UInt64 = 1) -> UnsafeMutableRawBufferPointer {
   let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, count), alignment: 4096)
-  let start = UInt(bitPattern: memory.baseAddress)
-  pinned.withLock { $0.append(start) }
+  pin(memory)
   cts_fill_random(memory.baseAddress, count, seed)
   return UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
+}
+
+/// Keeps memory until the process ends.
+func pin(_ memory: UnsafeMutableRawBufferPointer) {
+  let start = UInt(bitPattern: memory.baseAddress)
+  pinned.withLock { $0.append(start) }
 }
 
 /// Bytes of a send that automatic mode makes without copying on a stream where nothing was measured yet.

@@ -32,7 +32,9 @@ public struct ScribblingSender: ~Copyable {
 
   deinit {
     // With sends in flight the kernel may still read it.
-    for slot in slots where slot.end == nil { slot.memory.deallocate() }
+    for slot in slots {
+      if slot.end == nil { slot.memory.deallocate() } else { pin(slot.memory) }
+    }
   }
 
   /// Sends the next bytes of the pattern in several pieces, and goes on after errors that allow it.
