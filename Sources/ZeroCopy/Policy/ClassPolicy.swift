@@ -17,8 +17,9 @@ package struct ClassPolicy: Sendable {
   private var probes = false
   /// Windows measured since trying began.
   private var tried = 0
-  /// Windows in a row that did not fit: of the way in use, below 0 where they cost less, and of the other one.
-  private var surprises = 0
+  /// Whether the way in use still costs what it did.
+  private var watch = ChangeWatch()
+  /// Looks at the other way in a row that found it cheaper.
   private var suspicions = 0
 
   init(_ size: SizeClass, _ pace: Pace, expectation: Bool, learnt: CostTable.Finding?) {
@@ -29,6 +30,7 @@ package struct ClassPolicy: Sendable {
     guard let learnt else { return }
     copying.add(learnt.copying)
     zeroCopy.add(learnt.zeroCopy)
+    watch.begin(used.typical)
     schedule()
   }
 
@@ -65,8 +67,6 @@ package struct ClassPolicy: Sendable {
 
   /// - Returns: Whether something was decided.
   mutating func add(_ cost: Float, zeroCopy isZeroCopy: Bool) -> Bool {
-    let isOfUse = isZeroCopy == usesZeroCopy
-    let expected = isZeroCopy ? zeroCopy : copying
     if isZeroCopy { zeroCopy.add(cost) } else { copying.add(cost) }
     switch reason {
     case .expected:
@@ -79,7 +79,7 @@ package struct ClassPolicy: Sendable {
       untilWindow = tried % 4 == 3 ? pace.rest : 0
       return decide()
     case .learnt, .measured, .equal:
-      isOfUse ? addUsed(cost, expected) : addProbe(cost)
+      isZeroCopy == usesZeroCopy ? addUsed(cost) : addProbe(cost)
       return false
     }
   }
@@ -90,7 +90,7 @@ package struct ClassPolicy: Sendable {
   private mutating func decide() -> Bool {
     let isFar = max(used.typical, other.typical) > 1.5 * min(used.typical, other.typical)
     let least = isFar ? pace.leastWindowsFarApart : pace.leastWindows
-    guard tried >= 2 * least else { return false }
+    guard min(copying.windows, zeroCopy.windows) >= least else { return false }
     let isClear = used.isClearly(apartFrom: other)
     guard isClear || tried >= 2 * pace.mostWindows else { return false }
     // What cannot be told apart stays as it is.
@@ -98,26 +98,24 @@ package struct ClassPolicy: Sendable {
       usesZeroCopy.toggle()
       changes += 1
     }
-    reason = isClear ? .measured : .equal
+    reason = isClear && used.typical <= other.typical ? .measured : .equal
+    watch.begin(used.typical)
     schedule()
     return true
   }
 
   /// The way in use: looks whether it costs what it did.
-  private mutating func addUsed(_ cost: Float, _ expected: CostEstimate) {
-    let isDearer = cost > pace.most * expected.typical
-    guard isDearer || cost < pace.least * expected.typical else {
-      surprises = 0
-      untilProbe -= 1
-      probes = untilProbe <= 0
-      untilWindow = probes ? 0 : pace.interval
-      return
+  private mutating func addUsed(_ cost: Float) {
+    let finding = watch.add(cost, now: used.typical, pace)
+    if finding == .changed {
+      // What the other way cost before says nothing any more.
+      if usesZeroCopy { copying.forget(downTo: 0) } else { zeroCopy.forget(downTo: 0) }
+      return tryBoth()
     }
-    if isDearer != (surprises > 0) { surprises = 0 }
-    surprises += isDearer ? 1 : -1
-    if abs(surprises) >= pace.surprises { return tryBoth() }
-    // Chance, or a change: the next one tells.
-    untilWindow = pace.window
+    untilProbe -= 1
+    probes = untilProbe <= 0
+    // Chance, or a change: the next windows tell.
+    untilWindow = probes ? 0 : finding == .perhapsChanged ? pace.window : pace.interval
   }
 
   /// The other way: looks whether it has become the cheaper one.
@@ -135,7 +133,7 @@ package struct ClassPolicy: Sendable {
 
   private mutating func tryBoth() {
     reason = .trying
-    (tried, probes, surprises, suspicions) = (0, false, 0, 0)
+    (tried, probes, suspicions) = (0, false, 0)
     copying.forget(downTo: pace.memory)
     zeroCopy.forget(downTo: pace.memory)
     untilWindow = 0
@@ -143,7 +141,7 @@ package struct ClassPolicy: Sendable {
 
   /// When to look again: the dearer the other way is, the more rarely.
   private mutating func schedule() {
-    (probes, surprises, suspicions) = (false, 0, 0)
+    (probes, suspicions) = (false, 0)
     let gap = used.typical > 0 ? max(0, other.typical / used.typical - 1) : .infinity
     untilProbe = max(1, pace.probing(gap: gap) / pace.interval)
     untilWindow = pace.interval

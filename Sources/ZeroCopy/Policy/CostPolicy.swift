@@ -29,6 +29,8 @@ package struct CostPolicy: Sendable {
     var begin: ThreadTime?
     /// Bytes accepted.
     var bytes = 0
+    /// Bytes of the sends of other classes since it was opened.
+    var otherBytes = 0
     /// Another thing than what was chosen was done.
     var isSpoilt = false
   }
@@ -68,6 +70,12 @@ package struct CostPolicy: Sendable {
     byteCount >= (isDatagram ? 48 << 10 : 1 << 20)
   }
 
+  /// What it would choose but for a look at the other way; for sends that are not to be measured.
+  package func usesZeroCopy(byteCount: Int) -> Bool {
+    guard let size = SizeClass(byteCount: byteCount) else { return false }
+    return classes.has(size) ? classes[size].usesZeroCopy : isExpectedToGain(byteCount: byteCount)
+  }
+
   /// Whether to send without copying. Then `accepted` follows, or `spoil`.
   /// - Parameter now: The clock, read where a window begins or ends.
   @inline(__always)
@@ -93,7 +101,7 @@ package struct CostPolicy: Sendable {
       }
       openWindow(size)
     }
-    return chooseInWindow(size, now)
+    return chooseInWindow(size, byteCount, now)
   }
 
   private mutating func beginRun(_ size: SizeClass) {
@@ -161,7 +169,7 @@ package struct CostPolicy: Sendable {
   }
 
   @inline(never)
-  private mutating func chooseInWindow(_ size: SizeClass, _ now: () -> ThreadTime) -> Bool {
+  private mutating func chooseInWindow(_ size: SizeClass, _ byteCount: Int, _ now: () -> ThreadTime) -> Bool {
     if let open = window, open.begin != nil, open.left == 0 {
       let time = now()
       close(open, time)
@@ -172,7 +180,7 @@ package struct CostPolicy: Sendable {
       }
     }
     guard var open = window, open.size == size else {
-      if window == nil { classes[size].untilWindow -= 1 }
+      noteOther(byteCount, size)
       return classes[size].usesZeroCopy
     }
     if open.skip > 0 {
@@ -184,6 +192,21 @@ package struct CostPolicy: Sendable {
     }
     window = open
     return open.zeroCopy
+  }
+
+  /// A send of another class than that of the open window, if there is one.
+  private mutating func noteOther(_ byteCount: Int, _ size: SizeClass) {
+    guard let open = window else {
+      classes[size].untilWindow -= 1
+      return
+    }
+    // What is asked for may be nonsense, and larger than any memory.
+    window?.otherBytes += min(byteCount, 1 << 40)
+    // Sends so rare say nothing about their cost, and must not keep the others from being measured.
+    if open.otherBytes > 16 * classes[open.size].pace.window * open.size.range.lowerBound {
+      window = nil
+      classes[open.size].windowFailed()
+    }
   }
 
   private mutating func close(_ open: Window, _ time: ThreadTime) {

@@ -25,18 +25,17 @@ struct Pace: Sendable {
   let leastProbing: Int
   let mostProbing: Int
 
-  /// Of what the way in use has cost so far: what it costs outside of these may be a change, and so may a look at the
-  /// other way that costs less than `lessByChance` does.
-  let least: Float
-  let most: Float
+  /// Of what the way in use has cost: what a window may cost more or less and count as the same, and what the rest has
+  /// to add up to before both ways are tried anew. See `ChangeWatch`.
+  let changeAllowance: Float
+  let changeSum: Float
+  /// Of what the way in use costs: what a look at the other way must cost less than to be more than chance.
   let lessByChance: Float
   /// Of the way in use: what the other one must cost less than, to be used instead where chance may have had a hand.
   let worthChanging: Float
-  /// How many windows in a row must be surprising, all in one direction, before both ways are tried anew: of the way in
-  /// use, and of the other one.
-  let surprises: Int
+  /// How many looks at the other way in a row must find it cheaper before both are tried anew.
   let suspicions: Int
-  /// Windows of the past that count beside new ones when both ways are tried anew.
+  /// Windows of the past, the latest, that count beside new ones when both ways are tried anew.
   let memory: Int
 
   init(_ size: SizeClass, isDatagram: Bool) {
@@ -44,13 +43,13 @@ struct Pace: Sendable {
     if isDatagram {
       window = min(max((96 << 10) / bytes, 2), 8)
       skip = window / 2
-      // Of the first 64 sends, or 2 MiB, most go the way that is expected to be cheaper.
-      rest = bytes < 48 << 10 ? max(64, (2 << 20) / bytes) * 3 / 4 : 8
-      settling = 1
+      // The first 64 sends, or 2 MiB, go the way that is expected to be cheaper where that is not clear.
+      (rest, settling) = (8, bytes < 48 << 10 ? max(64, (2 << 20) / bytes) : 1)
       (leastWindows, mostWindows, leastWindowsFarApart) = (4, 10, 2)
       interval = max(128, (4 << 20) / bytes)
-      (least, most, lessByChance, worthChanging) = (0.6, 1.6, 1, 0.97)
-      (surprises, suspicions, memory) = (3, 2, 0)
+      (changeAllowance, changeSum) = (0.1, 0.9)
+      (lessByChance, worthChanging) = (1, 0.97)
+      (suspicions, memory) = (2, 0)
       leastProbing = 256 / window
       mostProbing = max(leastProbing, (32 << 20) / bytes / window)
     } else if bytes < 2 << 20 {
@@ -60,16 +59,18 @@ struct Pace: Sendable {
       (rest, settling) = (0, bytes < 1 << 20 ? max(64, window) : 1)
       (leastWindows, mostWindows, leastWindowsFarApart) = (4, 8, 4)
       interval = 4 * window
-      (least, most, lessByChance, worthChanging) = (0.5, 2, 0.8, 0.9)
-      (surprises, suspicions, memory) = (4, 2, 2)
+      (changeAllowance, changeSum) = (0.15, 1.5)
+      (lessByChance, worthChanging) = (0.8, 0.9)
+      (suspicions, memory) = (2, 2)
       (leastProbing, mostProbing) = (8, (32 << 20) / (window * bytes))
     } else {
       // 64 MiB are few sends of such a size: a look at the other way costs much, and there is no time for many.
       (window, skip, rest, settling) = (1, 1, 0, 1)
       (leastWindows, mostWindows, leastWindowsFarApart) = (3, 5, 3)
       interval = 6
-      (least, most, lessByChance, worthChanging) = (0.6, 1.7, 0.8, 0.9)
-      (surprises, suspicions, memory) = (3, 1, 0)
+      (changeAllowance, changeSum) = (0.15, 2)
+      (lessByChance, worthChanging) = (0.8, 0.9)
+      (suspicions, memory) = (1, 0)
       (leastProbing, mostProbing) = (16, 24)
     }
   }

@@ -20,9 +20,9 @@ public struct SendDecision: Sendable, Hashable, CustomStringConvertible {
   public let usesZeroCopy: Bool
   /// How it came to that.
   public let reason: Reason
-  /// Processor seconds of the sending thread for a GiB, by copying and by zero copy, as measured lately; `nil` where
-  /// it was not.
+  /// Processor seconds of the sending thread for a GiB that is copied, as measured lately; `nil` where it was not.
   public let costOfCopying: Double?
+  /// The same for a GiB that is not copied, with what reading the notifications takes.
   public let costOfZeroCopy: Double?
   /// How often it has gone over from one way to the other.
   public let changes: Int

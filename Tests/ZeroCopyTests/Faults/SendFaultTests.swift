@@ -1,7 +1,8 @@
 import SystemPackage
 import TestSupport
 import Testing
-import ZeroCopy
+
+@testable import ZeroCopy
 
 @Suite("Faults of sends")
 struct SendFaultTests {
@@ -151,6 +152,27 @@ struct SendFaultTests {
     #expect(pair.client.statistics.zeroCopySends == 0)
     try pair.client.finishWriting()
     #expect(try reader.value() == Array(memory))
+  }
+
+  @Test(
+    "After a shortage automatic mode copies thirty-two sends more, and then tries zero copy again",
+    arguments: [longSend, 300_000])
+  func triesAgain(_ size: Int) throws {
+    // Short ones go without copying where that was found to be cheaper.
+    let experience = try PathExperience(ofLoopbackWhereZeroCopyPaysAt: size)
+    var pair = try Connected(client: Configuration(experience: experience))
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    let memory = UnsafeRawBufferPointer(pinnedBytes(size))
+    let reader = pair.serve { socket in try socket.readToEnd().count }
+    faults.failSends(with: .noBufferSpace)
+    for _ in 0..<33 { try pair.client.writeAll(memory, mode: .automatic) }
+    #expect(pair.client.statistics.fallbacks == 33)
+    #expect(pair.client.statistics.zeroCopySends == 0)
+    try pair.client.writeAll(memory, mode: .automatic)
+    #expect(pair.client.statistics.fallbacks == 33)
+    #expect(pair.client.statistics.zeroCopySends == 1)
+    try pair.client.finishWriting()
+    #expect(try reader.value() == 34 * size)
   }
 
   @Test("A shortage that draining relieves is tried again without the caller seeing it (rule 18)")

@@ -6,7 +6,7 @@ import Testing
 @Suite("Choosing by cost")
 struct CostPolicyTests {
   /// Of zero copy, relative to copying: what the sink has shown, hot and cold, and what loopback has.
-  static let gaps = [0.33, 0.45, 0.62, 0.78, 0.9, 1.02, 1.09, 1.2, 1.57, 2]
+  static let gaps = [0.33, 0.45, 0.62, 0.78, 0.9, 1.02, 1.09, 1.2, 1.35, 1.57, 2]
   static let datagrams = [4096, 8192, 16384, 32768, 65_000]
   static let streams = [16384, 65_536, 262_144, 1 << 20, 4 << 20]
 
@@ -41,8 +41,9 @@ struct CostPolicyTests {
       worstBegin = max(worstBegin, path.spent / (Double(first) * copying))
       worst = max(worst, path.send(10_000, of: size, costing: (copying, copying * gap)))
     }
-    // No path was seen on which zero copy costs more than a quarter as much again.
-    #expect(worstBegin < (gap < 1.25 ? 1.1 : 1.25), "of copying, at first")
+    // What is short is copied at first; of long ones no path was seen on which zero copy costs more than a quarter
+    // as much again.
+    #expect(worstBegin < (gap < 1.25 || size < 48 << 10 ? 1.1 : 1.25), "of copying, at first")
     #expect(worst < 1.02)
   }
 
@@ -70,11 +71,14 @@ struct CostPolicyTests {
     #expect(worst < (size < 1 << 20 ? 1.15 : 1.25))
   }
 
-  /// Before and after: only zero copy changes, only copying, both, towards zero copy and away from it.
+  /// Before and after: only zero copy changes, only copying, both, towards zero copy and away from it, by much and by
+  /// less.
   static let changes: [(SimulatedPath.Costs, SimulatedPath.Costs)] = [
     ((10_000, 15_000), (10_000, 5000)), ((10_000, 5000), (10_000, 15_000)),
     ((10_000, 15_000), (25_000, 15_000)), ((25_000, 15_000), (10_000, 15_000)),
     ((10_000, 15_000), (30_000, 12_000)), ((30_000, 12_000), (10_000, 15_000)),
+    ((10_000, 15_000), (18_000, 12_000)), ((18_000, 12_000), (10_000, 15_000)),
+    ((10_000, 13_000), (14_000, 10_000)),
   ]
 
   // 16 sends of 4 MiB are too few for that.
@@ -83,23 +87,28 @@ struct CostPolicyTests {
     arguments: [(4096, 64), (16_384, 64), (65_000, 64), (65_536, 64), (1 << 20, 64), (4 << 20, 256)])
   func change(size: Int, mebibytes: Int) {
     var least = 1.0
+    var random = SeededGenerator(seed: UInt64(size))
     for (before, after) in Self.changes {
       for seed in 1...UInt64(TestScale.scaled(3)) {
         var path = SimulatedPath(CostPolicy(isDatagram: size < 65_536), seed: seed)
-        path.send((1 << 30) / size, of: size, costing: before)
+        // At any place between two looks at the other way.
+        let moment = Int.random(in: 0..<64, using: &random) << 20
+        path.send(((1 << 30) + moment) / size, of: size, costing: before)
         path.send((mebibytes << 20) / size, of: size, costing: after)
         path.send((256 << 20) / size, of: size, costing: after)
-        least = min(least, after.zeroCopy < after.copying ? path.zeroCopyShare : 1 - path.zeroCopyShare)
+        let share = after.zeroCopy < after.copying ? path.zeroCopyShare : 1 - path.zeroCopyShare
+        least = min(least, share)
       }
     }
-    #expect(least > (size < 1 << 20 ? 0.85 : 0.7))
+    // A look at the dearer way takes up to a tenth of what is sent.
+    #expect(least > (size < 1 << 20 ? 0.8 : 0.7))
   }
 
-  @Test("Reading the clock costs less than a per cent of what is sent")
+  @Test("The clock is read for one send of two hundred, or fewer")
   func readings() {
     var path = SimulatedPath(CostPolicy(isDatagram: true))
     path.send(100_000, of: 4096, costing: (2800, 3200))
-    #expect(path.readings < 100_000 / 20, "\(path.readings)")
+    #expect(path.readings < 500, "\(path.readings)")
   }
 
   @Test(
@@ -118,6 +127,49 @@ struct CostPolicyTests {
     #expect(path.zeroCopyShare > 0.8)
     path.send(1000, of: 1 << 20, costing: (200_000, 300_000))
     #expect(path.zeroCopyShare < 0.2)
+  }
+
+  @Test("A size that is not sent any more, or hardly ever, does not keep others from being measured")
+  func rareSizes() {
+    var stopped = SimulatedPath(CostPolicy(isDatagram: false))
+    stopped.send(200, of: 16_384, costing: (5000, 10_000))
+    stopped.send(2000, of: 1 << 20, costing: (200_000, 300_000))
+    #expect(stopped.zeroCopyShare < 0.2)
+
+    var rare = SimulatedPath(CostPolicy(isDatagram: false))
+    for _ in 0..<40 {
+      rare.send(1, of: 16_384, costing: (5000, 10_000))
+      rare.send(64, of: 1 << 20, costing: (200_000, 300_000))
+    }
+    #expect(rare.zeroCopyShare < 0.2)
+  }
+
+  @Test("Whatever was sent before, of whatever sizes, what is sent for long goes the cheaper way")
+  func histories() {
+    for seed in 1...UInt64(TestScale.scaled(200)) {
+      var random = SeededGenerator(seed: seed)
+      let isDatagram = Bool.random(using: &random)
+      var path = SimulatedPath(CostPolicy(isDatagram: isDatagram), seed: seed)
+      func size() -> Int { 1 << Int.random(in: 12...(isDatagram ? 15 : 22), using: &random) }
+      func costs() -> SimulatedPath.Costs {
+        (Double.random(in: 5000...20_000, using: &random), Double.random(in: 5000...20_000, using: &random))
+      }
+      for _ in 0..<Int.random(in: 0...60, using: &random) {
+        switch Int.random(in: 0..<8, using: &random) {
+        case 0: path.policy.spoil()
+        case 1: path.policy.completed(Int.random(in: 1...40, using: &random), copied: .random(using: &random))
+        case 2: path.thread = UInt.random(in: 1...3, using: &random)
+        case 3: path.policy.passOver()
+        default: path.send(Int.random(in: 1...3000, using: &random), of: size(), costing: costs())
+        }
+      }
+      let (last, isCheaper) = (size(), Bool.random(using: &random))
+      let final: SimulatedPath.Costs = isCheaper ? (20_000, 10_000) : (10_000, 20_000)
+      path.send((1 << 30) / last, of: last, costing: final)
+      path.send((512 << 20) / last, of: last, costing: final)
+      let share = isCheaper ? path.zeroCopyShare : 1 - path.zeroCopyShare
+      #expect(share > 0.8, "seed \(seed): \(last) bytes, of which \(share) went the cheaper way")
+    }
   }
 
   @Test("Nothing is made of the clocks of several threads", arguments: [false, true])
@@ -166,6 +218,26 @@ struct CostPolicyTests {
     // And it goes on finding out.
     second.send(20_000, of: 8192, costing: (3000, 6000))
     #expect(!second.choices.last!)
+  }
+
+  @Test("It follows a route from a fast device over loopback to a device that is captured, and back")
+  func route() {
+    // What the kernel reports comes with each send; on loopback it contradicts what is cheaper.
+    let stations: [(costs: SimulatedPath.Costs, isCopied: Bool)] = [
+      ((26_000, 12_000), false), ((14_000, 11_000), true), ((20_000, 31_000), true),
+      ((26_000, 12_000), false),
+    ]
+    for size in [65_000, 65_536, 1 << 20] {
+      var path = SimulatedPath(CostPolicy(isDatagram: size < 65_536))
+      for station in stations {
+        path.isCopied = station.isCopied
+        path.send((64 << 20) / size, of: size, costing: station.costs)
+        path.send((256 << 20) / size, of: size, costing: station.costs)
+        let share =
+          station.costs.zeroCopy < station.costs.copying ? path.zeroCopyShare : 1 - path.zeroCopyShare
+        #expect(share > 0.85, "\(size) bytes, \(station)")
+      }
+    }
   }
 
   @Test("That the kernel copies all of a sudden makes it look again, at once")

@@ -1,4 +1,5 @@
 import TestSupport
+import Testing
 
 @testable import ZeroCopy
 
@@ -15,6 +16,8 @@ struct SimulatedPath {
   private(set) var choices: [Bool] = []
   private(set) var spent = 0.0
   var thread: UInt = 1
+  /// What the kernel reports of each zero-copy send; `nil` where nothing is read.
+  var isCopied: Bool?
   private var random: SeededGenerator
 
   init(_ policy: CostPolicy, seed: UInt64 = 1) {
@@ -36,6 +39,7 @@ struct SimulatedPath {
         return ThreadTime(thread: thread, nanoseconds: time)
       }
       policy.accepted(byteCount)
+      if zeroCopy, let isCopied { policy.completed(1, copied: isCopied) }
       let cost =
         (zeroCopy ? costs.zeroCopy : costs.copying) * Double.random(in: 1 - noise...1 + noise, using: &random)
       self.readings += readings
@@ -49,4 +53,16 @@ struct SimulatedPath {
 
   /// How many of the latest sends went without copying, of one.
   var zeroCopyShare: Double { Double(choices.count { $0 }) / Double(choices.count) }
+}
+
+extension PathExperience {
+  /// Lets streams over loopback know from the beginning that sends of a size are cheaper without copying.
+  convenience init(ofLoopbackWhereZeroCopyPaysAt size: Int) throws {
+    self.init()
+    var path = SimulatedPath(CostPolicy(isDatagram: false))
+    path.send(1000, of: size, costing: (200_000, 100_000))
+    let decision = path.policy.takeNews()
+    let connected = try Connected()
+    note(try #require(decision), of: connected.client.connection.path)
+  }
 }

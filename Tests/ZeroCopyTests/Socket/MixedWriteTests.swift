@@ -37,8 +37,7 @@ struct MixedWriteTests {
     // So few that no acknowledgement is waited for in between. So that the large one goes without copying, that must
     // have been found to be cheaper.
     let large = 300_000
-    let experience = PathExperience()
-    try note(that: large, isCheaperWithoutCopying: experience)
+    let experience = try PathExperience(ofLoopbackWhereZeroCopyPaysAt: large)
     func packets(_ mode: WriteMode) throws -> Int {
       var pair = try Connected(client: Configuration(experience: experience))
       let pieces = [64, large, 64].map { UnsafeRawBufferPointer(pinnedBytes($0)) }
@@ -55,15 +54,6 @@ struct MixedWriteTests {
     let atOnce = try (0..<8).map { _ in try packets(.zeroCopy) }.min()!
     let copied = try (0..<8).map { _ in try packets(.copy) }.min()!
     #expect(mixed <= max(atOnce, copied), "\(mixed) \(atOnce) \(copied)")
-  }
-
-  /// Lets sockets over loopback know so from the beginning.
-  private func note(that size: Int, isCheaperWithoutCopying experience: PathExperience) throws {
-    var path = SimulatedPath(CostPolicy(isDatagram: false))
-    path.send(1000, of: size, costing: (200_000, 100_000))
-    let decision = path.policy.takeNews()
-    let connected = try Connected()
-    experience.note(try #require(decision), of: connected.client.connection.path)
   }
 
   @Test("Pieces of one kind are one send", arguments: [[10, 20, 30], [large, large], [4096, 4095]])

@@ -33,9 +33,7 @@ extension Connection {
       copiesDue -= 1
     }
     policy.spoil()
-    let wouldGain =
-      policy.isExpectedToGain(byteCount: byteCount) && !segments.arePathCopied(byteCount: byteCount)
-    if wouldGain { fallBack() }
+    if policy.usesZeroCopy(byteCount: byteCount), !segments.arePathCopied(byteCount: byteCount) { fallBack() }
     return false
   }
 

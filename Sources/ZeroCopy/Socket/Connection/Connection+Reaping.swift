@@ -90,6 +90,8 @@ extension Connection {
     statistics.completed += sends
     statistics.bytesInFlight -= bytes
     budgetedBytes -= cost
+    // What it held is free: a limit that was met may be over.
+    copiesDue = 0
     tally.completed += sends
     return (released, sends)
   }

@@ -245,8 +245,9 @@ extension Connection {
       return true
     }
     if mode == .automatic {
-      // It will not be over with the next send: do not pay for finding out each time.
-      if !shortage.isOurs { copiesDue = 32 }
+      // It will not be over with the next send: do not pay for finding out each time. Where we are told when it is,
+      // look sooner: a release ends this, but is not seen before somebody reaps.
+      copiesDue = shortage.isOurs ? 4 : 32
       return false
     }
     let deadline: Deadline
