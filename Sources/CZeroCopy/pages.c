@@ -19,6 +19,8 @@ int czc_protect(void *memory, size_t length, bool accessible) {
 
 #ifdef __linux__
 
+#include <sys/prctl.h>
+
 // Newer than some headers.
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -175,8 +177,8 @@ static bool uses_huge_pages(void) {
 bool czc_is_huge(void *memory, size_t length) {
   if (!uses_huge_pages()) return false;
   if (madvise(memory, length, MADV_COLLAPSE) == 0) return true;
-  // Before 6.1 nobody can be asked.
-  return errno == EINVAL;
+  // Before 6.1 the kernel does not know the question; but also then nothing is huge where the process may not have it.
+  return errno == EINVAL && madvise(memory, 0, MADV_COLLAPSE) != 0 && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 0;
 }
 
 int czc_replace_pages(void *memory, size_t length, int pages) {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,10 +28,13 @@ int cts_limit_locked_memory(uint64_t bytes, uint64_t *before) {
   return setrlimit(RLIMIT_MEMLOCK, &limit) < 0 ? -errno : 0;
 }
 
+int cts_forgo_huge_pages(void) { return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 0 ? -errno : 0; }
+
 #else
 
 #include <errno.h>
 
 int cts_limit_locked_memory(uint64_t bytes, uint64_t *before) { return (void)bytes, (void)before, -ENOSYS; }
+int cts_forgo_huge_pages(void) { return -ENOSYS; }
 
 #endif

@@ -13,6 +13,9 @@
 // written where that is asked for.
 int cts_limit_locked_memory(uint64_t bytes, uint64_t *before);
 
+// From now on the process gets no transparent huge pages.
+int cts_forgo_huge_pages(void);
+
 // Whether a sanitizer was built in, which keeps memory back that was freed.
 bool cts_is_sanitized(void);
 

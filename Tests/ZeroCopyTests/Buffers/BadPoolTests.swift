@@ -1,3 +1,4 @@
+import CTestSupport
 import CZeroCopy
 import Glibc
 import TestSupport
@@ -101,6 +102,15 @@ struct BadPoolTests {
     let buffer = try pool.filled()
     let address = buffer.bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
     #expect(try (pool.pages == .huge) == isOnHugePages(address))
+  }
+
+  @Test("Where the process may have no huge pages, it is on standard ones, and says so")
+  func switchedOffForTheProcess() async {
+    await #expect(processExitsWith: .success) {
+      try #require(cts_forgo_huge_pages() == 0)
+      let pool = try BufferPool(bufferSize: 4 << 20, count: 2, pages: .huge)
+      #expect(pool.pages == .standard)
+    }
   }
 
   @Test("Of standard pages it is never on others")
