@@ -47,15 +47,27 @@ size_t czc_huge_page_size(void) {
   return size ? size : 2u << 20;
 }
 
-// What a control group's limit leaves, or less than 0 where it has none. What its files take can be had, too.
-static int64_t left_in_group(const char *group) {
-  char path[512];
-  const char *names[] = {"max", "current", "stat"};
+// A hierarchy of control groups, and the files in which a group of it says what it may have, has, and can do without:
+// what its files take can be had, too.
+typedef struct hierarchy {
+  const char *line;  // What precedes a process's group in /proc/self/cgroup.
+  const char *root;
+  const char *limit, *used, *files;
+} hierarchy;
+
+static const hierarchy unified = {"0::", "/sys/fs/cgroup", "memory.max", "memory.current", "\nfile "};
+static const hierarchy memory_alone = {
+    ":memory:", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "\ntotal_cache "};
+
+// What a control group's limit leaves, or less than 0 where it has none.
+static int64_t left_in_group(const hierarchy *of, const char *group) {
+  char path[1024];
+  const char *names[] = {of->limit, of->used, "memory.stat"};
   size_t values[3];
   for (int i = 0; i < 3; i++) {
-    int length = snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.%s", group, names[i]);
+    int length = snprintf(path, sizeof path, "%s%s/%s", of->root, group, names[i]);
     if (length < 0 || (size_t)length >= sizeof path) return -1;
-    values[i] = number_in(path, i == 2 ? "\nfile " : NULL);
+    values[i] = number_in(path, i == 2 ? of->files : NULL);
     // "max" is no number.
     if (i == 0 && values[0] == 0) return -1;
   }
@@ -63,23 +75,19 @@ static int64_t left_in_group(const char *group) {
   return (int64_t)values[0] > used ? (int64_t)values[0] - used : 0;
 }
 
-// The least that the control groups of this process leave; INT64_MAX where nothing is said.
-static int64_t left_in_groups(void) {
+// The least that a process's groups of a hierarchy leave, from its own one up; INT64_MAX where nothing is said.
+static int64_t left_in_groups(const hierarchy *of, const char *groups) {
   int64_t least = INT64_MAX;
-  int file = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return least;
-  char text[512];
-  ssize_t count = read(file, text, sizeof text - 1);
-  close(file);
-  if (count <= 0) return least;
-  text[count] = 0;
-  // The unified hierarchy's line; in a container its own group is the root.
-  char *group = strstr(text, "0::/");
-  if (!group) return least;
-  group += strlen("0::");
-  group[strcspn(group, "\n")] = 0;
+  const char *line = strstr(groups, of->line);
+  if (!line) return least;
+  char group[900];
+  size_t length = strcspn(line += strlen(of->line), "\n");
+  if (length == 0 || length >= sizeof group) return least;
+  memcpy(group, line, length);
+  group[length] = 0;
   for (;;) {
-    int64_t left = left_in_group(strcmp(group, "/") == 0 ? "" : group);
+    // In a container its own group is the root.
+    int64_t left = left_in_group(of, strcmp(group, "/") == 0 ? "" : group);
     if (left >= 0 && left < least) least = left;
     char *end = strrchr(group, '/');
     if (!end || strcmp(group, "/") == 0) return least;
@@ -87,10 +95,23 @@ static int64_t left_in_groups(void) {
   }
 }
 
+// The same of all hierarchies.
+static int64_t left_in_all_groups(void) {
+  int file = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return INT64_MAX;
+  char text[4096];
+  ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  if (count <= 0) return INT64_MAX;
+  text[count] = 0;
+  int64_t left = left_in_groups(&unified, text), alone = left_in_groups(&memory_alone, text);
+  return left < alone ? left : alone;
+}
+
 int64_t czc_available_memory(void) {
   size_t kilobytes = number_in("/proc/meminfo", "MemAvailable:");
   if (!kilobytes) return -ENOSYS;
-  int64_t available = (int64_t)kilobytes << 10, left = left_in_groups();
+  int64_t available = (int64_t)kilobytes << 10, left = left_in_all_groups();
   return available < left ? available : left;
 }
 

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -28,6 +30,12 @@ int cts_limit_locked_memory(uint64_t bytes, uint64_t *before) {
   return setrlimit(RLIMIT_MEMLOCK, &limit) < 0 ? -errno : 0;
 }
 
+int cts_enter_own_mounts(void) {
+  if (unshare(CLONE_NEWNS) < 0) return -errno;
+  // Else what is mounted here is mounted everywhere.
+  return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
+}
+
 int cts_forgo_huge_pages(void) { return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 0 ? -errno : 0; }
 
 #else
@@ -35,6 +43,7 @@ int cts_forgo_huge_pages(void) { return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 
 #include <errno.h>
 
 int cts_limit_locked_memory(uint64_t bytes, uint64_t *before) { return (void)bytes, (void)before, -ENOSYS; }
+int cts_enter_own_mounts(void) { return -ENOSYS; }
 int cts_forgo_huge_pages(void) { return -ENOSYS; }
 
 #endif

@@ -88,6 +88,14 @@ public func lockingAtMost(_ bytes: UInt64, _ body: @escaping @Sendable () throws
   }
 }
 
+/// Gives the calling thread files of its own, which a script for /bin/sh mounts.
+public func enterOwnMounts(_ script: String) throws {
+  let entered = cts_enter_own_mounts()
+  if entered != 0 { throw SystemFailure(call: "mounts of its own", errno: -entered) }
+  let status = cln_run_script(script)
+  if status != 0 { throw SystemFailure(call: "script of a thread's own mounts", errno: status) }
+}
+
 /// Moves the calling thread into a network of its own, and sets that up by a script for /bin/sh.
 public func enterNewNetwork(_ script: String) throws {
   let entered = cln_enter_new_network(false)

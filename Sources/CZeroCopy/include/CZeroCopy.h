@@ -312,7 +312,7 @@ size_t czc_page_size(void);
 size_t czc_huge_page_size(void);
 
 // What a new mapping may take before the system has to swap or to kill, in bytes, or -errno: MemAvailable, and less
-// where a control group of this process has a limit (memory.max).
+// where a control group of this process has a limit (memory.max, or memory.limit_in_bytes of version 1).
 int64_t czc_available_memory(void);
 
 // mmap(2): fresh memory, aligned to its kind of pages and each page present. NULL with the errno in *error;

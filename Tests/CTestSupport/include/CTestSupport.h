@@ -13,6 +13,9 @@
 // written where that is asked for.
 int cts_limit_locked_memory(uint64_t bytes, uint64_t *before);
 
+// Gives the calling thread a tree of mounts of its own.
+int cts_enter_own_mounts(void);
+
 // From now on the process gets no transparent huge pages.
 int cts_forgo_huge_pages(void);
 
