@@ -169,6 +169,25 @@ struct BudgetTests {
     #expect(wrongAt == nil)
   }
 
+  @Test("A loss between two parts is told with how much of the buffer was accepted before")
+  func lostBetweenParts() throws {
+    let budget = SendBudget(maximumBytes: 60_000, maximumBytesPerSocket: 60_000)
+    let pool = try BufferPool(bufferSize: 70_000, count: 1)
+    var pair = try Connected(client: Configuration(budget: budget))
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    faults.nextSends([.none, .failure(.connectionReset)])
+    let buffer = try pool.filled(70_000)
+    var failure: ZeroCopyError?
+    do throws(ZeroCopyError) {
+      _ = try pair.client.trySend(buffer, mode: .zeroCopy)
+    } catch {
+      failure = error
+    }
+    #expect(failure?.code == .connectionLost)
+    #expect(pair.client.statistics.bytes > 0)
+    #expect(failure?.bytesAccepted == pair.client.statistics.bytes)
+  }
+
   @Test("Several pieces of memory, larger together than the share, go in order")
   func pieces() throws {
     let budget = SendBudget(maximumBytes: 100_000)

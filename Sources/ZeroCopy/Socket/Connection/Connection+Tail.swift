@@ -23,9 +23,11 @@ extension Connection {
     -> SendBuffer?
   {
     var first = inFlight.next
+    var before = statistics.bytes
     do throws(ZeroCopyError) {
       try sendTail(.atOnce)
       first = inFlight.next
+      before = statistics.bytes
       let sent = try send(buffer, from: 0, mode, .atOnce)
       if sent < buffer.count {
         tail = Tail(buffer: buffer, mode: mode, sent: sent)
@@ -39,7 +41,12 @@ extension Connection {
       return buffer
     }
     // A budget's part, or a packet of vsock, need not be all that the socket has room for.
-    if configuration.budget != nil || ids.areCounted { try sendTailIfPossible() }
+    guard configuration.budget != nil || ids.areCounted else { return nil }
+    do throws(ZeroCopyError) {
+      try sendTailIfPossible()
+    } catch {
+      throw error.adding(bytesAccepted: statistics.bytes - before)
+    }
     return nil
   }
 
