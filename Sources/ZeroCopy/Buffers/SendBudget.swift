@@ -2,12 +2,18 @@ internal import CZeroCopy
 internal import Synchronization
 
 /// A bound on what the sockets that share it have in flight together, so that none of them meets the kernel's limits
-/// and a slow peer cannot use them up for all.
+/// and a slow peer cannot use them up for all. Pools have no part in it: their memory counts while it is in flight.
 ///
 /// Give one to the `Configuration` of every socket of a program that runs without CAP_IPC_LOCK: then no send of
 /// theirs fails for want of locked memory, unless other processes of the same user take it. At the budget
 /// `.automatic` copies, and `.zeroCopy` waits as long as a write may, and then throws `.inFlightLimit`; `trySend`,
 /// which never waits, gives the buffer back instead. A send that is larger than a socket's share goes in several.
+///
+/// A slow peer holds at most `maximumSendsPerSocket` buffers, and one that `trySend` has sent in part. Make that less
+/// than a pool's `count` by two at least, and it cannot hold the pool: bytes do not bound buffers that are filled little.
+/// ```swift
+/// SendBudget.fittingSystemLimits(maximumSendsPerSocket: 8)  // of a pool of 32
+/// ```
 ///
 /// What a socket has done comes back when that socket reaps: one that neither writes, flushes nor reaps keeps its share.
 /// What was in flight when a socket ended comes back at once, although the kernel may count it for a while.
@@ -17,7 +23,7 @@ public final class SendBudget: Sendable, CustomStringConvertible {
   public let maximumBytes: Int
   /// How many of those one socket may have.
   public let maximumBytesPerSocket: Int
-  /// How many sends one socket may have in flight.
+  /// How many sends one socket may have in flight, and so how many buffers of a pool.
   public let maximumSendsPerSocket: Int
 
   private let used = Atomic(0)
@@ -34,7 +40,7 @@ public final class SendBudget: Sendable, CustomStringConvertible {
   /// - Parameters:
   ///   - maximumBytes: Two sends of a page at least, 24,576 with pages of 4 KiB; less counts as that.
   ///   - maximumBytesPerSocket: Half of `maximumBytes` where it is `nil`.
-  ///   - maximumSendsPerSocket: No bound where it is `nil`.
+  ///   - maximumSendsPerSocket: No bound where it is `nil`: see above for pools.
   public init(maximumBytes: Int, maximumBytesPerSocket: Int? = nil, maximumSendsPerSocket: Int? = nil) {
     self.maximumBytes = max(Self.minimum, maximumBytes)
     let share = maximumBytesPerSocket ?? self.maximumBytes / 2
@@ -42,14 +48,24 @@ public final class SendBudget: Sendable, CustomStringConvertible {
     self.maximumSendsPerSocket = max(1, maximumSendsPerSocket ?? .max)
   }
 
-  /// What the system lets this process have now: of locked memory (RLIMIT_MEMLOCK, unless CAP_IPC_LOCK lifts it)
-  /// and of notification memory (net.core.optmem_max).
-  public static func fittingSystemLimits() -> SendBudget {
+  /// What the system has now: of locked memory for this process (RLIMIT_MEMLOCK, unless CAP_IPC_LOCK lifts it), and of
+  /// notification memory for each socket (net.core.optmem_max), at 1 KiB a send. Where a network namespace does not show
+  /// the latter, as in a container before Linux 6.8, it counts as 20 KiB, which were usual.
+  ///
+  /// With CAP_IPC_LOCK, or no limit, it bounds no bytes: say how many one socket may have.
+  ///
+  /// - Parameters:
+  ///   - maximumBytesPerSocket: Half of the locked memory where it is `nil`.
+  ///   - maximumSendsPerSocket: What the notification memory allows where it is `nil`, or more than that.
+  public static func fittingSystemLimits(
+    maximumBytesPerSocket: Int? = nil, maximumSendsPerSocket: Int? = nil
+  ) -> SendBudget {
     let limits = SystemLimits.current
     let locked = limits.isLockedMemoryLifted ? nil : limits.lockedMemory
-    // The largest notification block of the kernels known is 896 bytes.
-    let sends = limits.optionMemory.map { Int(max(1, $0 / 1024)) }
-    return SendBudget(maximumBytes: Int(clamping: locked ?? .max), maximumSendsPerSocket: sends)
+    let sends = Int(clamping: limits.assumedOptionMemory / SystemLimits.largestNotificationBlock)
+    return SendBudget(
+      maximumBytes: Int(clamping: locked ?? .max), maximumBytesPerSocket: maximumBytesPerSocket,
+      maximumSendsPerSocket: min(sends, maximumSendsPerSocket ?? .max))
   }
 
   /// Bytes in use now.

@@ -99,16 +99,20 @@ struct SlowPeerTests {
     #expect(pool.scribbleOverAllFree() == 2)
   }
 
-  @Test("One stalled peer does not starve another socket of buffers, where its share is capped")
-  func share() throws {
-    let budget = SendBudget(maximumBytes: 1 << 20, maximumBytesPerSocket: 300_000)
+  @Test(
+    "One stalled peer does not starve another socket of buffers, where its bytes or its sends are capped",
+    arguments: [
+      (SendBudget(maximumBytes: 1 << 20, maximumBytesPerSocket: 300_000), 50_000),
+      (SendBudget(maximumBytes: .max, maximumSendsPerSocket: 5), 100),
+    ])
+  func share(_ budget: SendBudget, _ size: Int) throws {
     let pool = try BufferPool(bufferSize: 50_000, count: 10)
     var stalled = try Connected(client: Configuration(budget: budget))
     _ = try stalled.stall()
     var pending: SendBuffer?
-    while pending.isNone { pending = try stalled.client.trySend(pool.filled(), mode: .zeroCopy) }
+    while pending.isNone { pending = try stalled.client.trySend(pool.filled(size), mode: .zeroCopy) }
     _ = pending.take()
-    // A share of 300,000 is five of them.
+    // A share of 300,000 bytes is five of them; where little is in them only the sends are a bound.
     #expect(pool.statistics.free == 5)
     var live = try Connected(client: Configuration(budget: budget))
     let peer = live.serve { socket in try socket.readPattern() }

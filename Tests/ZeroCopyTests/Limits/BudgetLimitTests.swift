@@ -12,14 +12,29 @@ extension LimitTests {
         let budget = SendBudget.fittingSystemLimits()
         #expect(budget.maximumBytes == 1 << 20)
         #expect(budget.maximumBytesPerSocket == 1 << 19)
-        let option = czc_option_memory_limit()
-        if option > 0 { #expect(budget.maximumSendsPerSocket == max(1, Int(option) / 1024)) }
+        #expect(budget.maximumSendsPerSocket == sendsThatFit)
+        let narrower = SendBudget.fittingSystemLimits(
+          maximumBytesPerSocket: 100_000, maximumSendsPerSocket: 3)
+        #expect(narrower.maximumBytes == 1 << 20)
+        #expect(narrower.maximumBytesPerSocket == 100_000)
+        #expect(narrower.maximumSendsPerSocket == 3)
+        #expect(
+          SendBudget.fittingSystemLimits(maximumSendsPerSocket: .max).maximumSendsPerSocket == sendsThatFit)
       }
+    }
+
+    /// Of which each takes a block of notification memory.
+    private var sendsThatFit: Int {
+      let option = czc_option_memory_limit()
+      // What was usual, where it cannot be read.
+      return option > 0 ? Int(option) / 1024 : 20
     }
 
     @Test("Who has no limit of locked memory has no bound on bytes", .enabled(if: isRootOfAll))
     func unlimited() {
-      #expect(SendBudget.fittingSystemLimits().maximumBytes == .max)
+      let budget = SendBudget.fittingSystemLimits(maximumBytesPerSocket: 1 << 20)
+      #expect(budget.maximumBytes == .max)
+      #expect(budget.maximumBytesPerSocket == 1 << 20)
     }
 
     @Test(

@@ -69,9 +69,8 @@ extension Connection {
     let limits = SystemLimits.current
     let used = czc_option_memory(number)
     let byteCount = ids.areCounted ? unsafe min(byteCount, Pieces.packetSize) : byteCount
-    // Before 6.8 only the system's first network shows the limit, and 20 KiB were usual. The largest block of
-    // the kernels known is 896 bytes; where the next does not fit, it is this.
-    if used > 0, used + 1024 > limits.optionMemory ?? 20_480 {
+    // Where the next block does not fit, it is this.
+    if used > 0, used + SystemLimits.largestNotificationBlock > limits.assumedOptionMemory {
       let limit = limits.optionMemory.map { "\($0) bytes" } ?? "not shown in this network namespace"
       return ZeroCopyError(
         .notificationMemoryLimit,

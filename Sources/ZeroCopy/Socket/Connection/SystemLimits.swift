@@ -10,6 +10,13 @@ package struct SystemLimits: Sendable {
   /// read (rule 17).
   package var optionMemory: Int64?
 
+  /// The same, also where it cannot be read: before 6.8 only the system's first network shows it, and 20 KiB were
+  /// usual.
+  var assumedOptionMemory: Int64 { optionMemory ?? 20_480 }
+
+  /// The largest notification block of the kernels known is 896 bytes.
+  static let largestNotificationBlock: Int64 = 1024
+
   package static var current: SystemLimits {
     let locked = czc_locked_memory_limit()
     let option = czc_option_memory_limit()
