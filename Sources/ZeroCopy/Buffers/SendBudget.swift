@@ -16,7 +16,8 @@ internal import Synchronization
 /// ```
 ///
 /// What a socket has done comes back when that socket reaps: one that neither writes, flushes nor reaps keeps its share.
-/// What was in flight when a socket ended comes back at once, although the kernel may count it for a while.
+/// What was in flight when a socket ended comes back at once, although the kernel may count it for a while. What a full
+/// socket has refused may count until the send before it is done: the kernel goes on counting it, too.
 public final class SendBudget: Sendable, CustomStringConvertible {
   /// Bytes of memory that may be in flight, as the kernel counts locked memory: a send of n bytes counts as
   /// n rounded down to whole pages, and two pages more. `Int.max` is no bound.
@@ -97,7 +98,7 @@ public final class SendBudget: Sendable, CustomStringConvertible {
     while before <= maximumBytes - cost {
       let (isDone, now) = used.weakCompareExchange(
         expected: before, desired: before + cost, ordering: .sequentiallyConsistent)
-      if isDone { return BudgetShare(budget: self, cost: cost) }
+      if isDone { return BudgetShare(self, cost: cost) }
       before = now
     }
     return nil
@@ -111,8 +112,19 @@ public final class SendBudget: Sendable, CustomStringConvertible {
 
 /// What one send has of a budget, until it is done.
 struct BudgetShare: ~Copyable, Sendable {
-  let budget: SendBudget
-  let cost: Int
+  private let budget: SendBudget
+  private(set) var cost: Int
 
-  deinit { budget.giveBack(cost) }
+  fileprivate init(_ budget: SendBudget, cost: Int) {
+    self.budget = budget
+    self.cost = cost
+  }
+
+  deinit { if cost > 0 { budget.giveBack(cost) } }
+
+  /// Takes what another one of the same budget has.
+  mutating func join(_ other: inout BudgetShare) {
+    cost += other.cost
+    other.cost = 0
+  }
 }

@@ -54,6 +54,33 @@ struct BudgetTests {
     #expect(budget.usedBytes == 0)
   }
 
+  @Test(
+    "One that was full counts it as the kernel does: until the send before it is done, where that is in flight"
+  )
+  func full() throws {
+    let budget = SendBudget(maximumBytes: 4 << 20)
+    let pool = try BufferPool(bufferSize: 600_000, count: 3, pages: .standard)
+    var pair = try Connected(client: Configuration(budget: budget))
+    let before = try pair.stall()
+    try pair.client.send(pool.filled(1), mode: .zeroCopy)
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    // Of more than 512 KiB it counts nothing.
+    for size in [10_000, 600_000] {
+      faults.failSends(with: .resourceTemporarilyUnavailable)
+      let same = try pair.client.trySend(pool.filled(size), mode: .zeroCopy)
+      let isBack = !same.isNone
+      #expect(isBack)
+      #expect(budget.usedBytes == cost(1) + cost(10_000))
+    }
+    // Whose pages the kernel could not count it does not count.
+    faults.failSends(with: .noBufferSpace, times: 2)
+    #expect(SendingTests.failure(of: try pool.filled(5000), on: &pair.client) != nil)
+    #expect(budget.usedBytes == cost(1) + cost(10_000))
+    #expect(try pair.server.read(count: before.count + 1).count == before.count + 1)
+    try pair.client.flush(timeout: .seconds(10))
+    #expect(budget.usedBytes == 0)
+  }
+
   /// How a socket ends with sends in flight.
   enum End: String, CaseIterable { case abort, drop, closeAtReset }
 

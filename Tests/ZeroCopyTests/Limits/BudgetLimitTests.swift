@@ -1,4 +1,5 @@
 import CZeroCopy
+import Glibc
 import TestSupport
 import Testing
 import ZeroCopy
@@ -108,19 +109,29 @@ extension LimitTests {
       #expect(budget.usedBytes == 0)
     }
 
-    @Test("A socket that is tried again and again while it is full uses up no limit for the others")
-    func fullSocket() throws {
+    @Test(
+      "A socket that is tried again and again while it is full uses up no limit for the others",
+      arguments: [100, 4096, 30_000])
+    func fullSocket(_ size: Int) throws {
       try lockingAtMost(1 << 20) {
-        let budget = SendBudget.fittingSystemLimits()
-        let pool = try BufferPool(bufferSize: 30_000, count: 8, pages: .standard)
-        var full = try Connected(client: Configuration(mode: .zeroCopy, sendBufferSize: 4096, budget: budget))
+        let budget = SendBudget.fittingSystemLimits(maximumBytesPerSocket: 930_000)
+        let pool = try BufferPool(bufferSize: 30_000, count: 24, pages: .standard)
+        var full = try Connected(client: Configuration(mode: .zeroCopy, budget: budget))
+        _ = try full.stall()
+        try full.client.send(pool.filled(size))
+        full.client.setOption(SOL_SOCKET, SO_SNDBUF, 4096)
+        // The packet that has not left yet takes up to 17 pieces more.
         var pending: SendBuffer?
+        while pending.isNone { pending = try full.client.trySend(pool.filled(size)) }
+        // Each try is joined with the send before, whose end gives back the pages of both; but not where they are more
+        // than 512 KiB together.
         for _ in 0..<1000 {
-          // The kernel may make room by and by. A few buffers are left for the other socket.
-          if pending.isNone, pool.statistics.free > 3 { pending = try pool.filled() }
           guard let next = pending.take() else { break }
           pending = try full.client.trySend(next)
         }
+        let isFull = !pending.isNone
+        #expect(isFull)
+        #expect(budget.usedBytes <= budget.maximumBytesPerSocket)
         var live = try Connected(client: Configuration(mode: .zeroCopy, budget: budget))
         let peer = live.serve { socket in try socket.readPattern() }
         for round in 0..<50 {
@@ -131,6 +142,10 @@ extension LimitTests {
         let (byteCount, wrongAt) = try peer.value()
         #expect(byteCount == 1_500_000)
         #expect(wrongAt == nil)
+        let stalled = full.serve { socket in try socket.expectEnd() }
+        try full.client.close(timeout: .seconds(10))
+        try stalled.value()
+        #expect(budget.usedBytes == 0)
       }
     }
 

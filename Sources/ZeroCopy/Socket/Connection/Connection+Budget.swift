@@ -33,6 +33,20 @@ extension Connection {
     return nil
   }
 
+  /// TCP joins a send with the one before that has not left yet, as long as they are 512 KiB together at most. Of one
+  /// that it refuses after all it goes on counting the pages until the other one is done (rule 16): so does the budget.
+  mutating func leaveShare(of refused: inout SendRecord) {
+    var joined = joined
+    let next = inFlight.next
+    inFlight.updateNewest { newest in
+      if joined.before != next { joined = (next, newest.leastByteCount) }
+      guard joined.byteCount + refused.leastByteCount <= 512 << 10 else { return }
+      joined.byteCount += refused.leastByteCount
+      newest.takeShare(of: &refused)
+    }
+    self.joined = joined
+  }
+
   /// Waits until the budget has room, or something of ours was released.
   mutating func awaitBudget(_ cost: Int, _ deadline: Deadline) -> WaitEnd {
     guard let budget = configuration.budget else { return .done }

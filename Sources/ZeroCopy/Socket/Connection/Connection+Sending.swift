@@ -221,13 +221,17 @@ extension Connection {
         return true
       }
     }
-    takeBackNewest()
+    // Where its pages were what was wanting, the kernel counts none of them.
+    takeBackNewest(mayStayCounted: facts.is_tcp && errno != .noBufferSpace)
     return false
   }
 
   /// The newest send has not used its number.
-  mutating func takeBackNewest() {
-    if let record = inFlight.takeBack() { budgetedBytes -= record.cost }
+  mutating func takeBackNewest(mayStayCounted: Bool = false) {
+    if var record = inFlight.takeBack() {
+      if mayStayCounted { leaveShare(of: &record) }
+      budgetedBytes -= record.cost
+    }
     ids.takeBack(next: inFlight.next)
   }
 

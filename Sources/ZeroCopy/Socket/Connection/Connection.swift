@@ -36,6 +36,9 @@ struct Connection: ~Copyable, Sendable {
   var inFlightForEver = 0
   /// What the sends in flight count in the budget.
   var budgetedBytes = 0
+  /// What TCP may have joined with the newest send, and has refused after all: the number behind that one, and how many
+  /// bytes they are together at least.
+  var joined = (before: UInt64(0), byteCount: 0)
   /// Of the ids reported since a send was last released: all, and those that the kernel has copied (vsock).
   var reportedIDs = (all: 0, copied: 0)
   /// Zero-copy sends since the error queue was last read.
@@ -109,7 +112,7 @@ struct Connection: ~Copyable, Sendable {
     var bytes: Int
     var isSend = true
     let keeping: Keeping
-    let budget: BudgetShare?
+    var budget: BudgetShare?
 
     /// What it counts in the budget.
     var cost: Int {
@@ -117,6 +120,16 @@ struct Connection: ~Copyable, Sendable {
       case .some(let share): share.cost
       case .none: 0
       }
+    }
+
+    /// From its cost: how many bytes were offered to the kernel.
+    var leastByteCount: Int { max(0, cost - SendBudget.cost(ofSend: 0)) }
+
+    /// From now on this one has what another has of the budget, too.
+    mutating func takeShare(of other: inout SendRecord) {
+      guard var share = other.budget.take() else { return }
+      if var own = budget.take() { share.join(&own) }
+      budget = consume share
     }
 
     consuming func giveUp() -> Keeping.GivenUp { keeping.giveUp() }
