@@ -308,6 +308,10 @@ static ssize_t send_one(int fd, const struct msghdr *message, int flags) {
     shorter = part_of(message, 0, plan.limit, pieces);
   ssize_t sent = next_sendmsg()(fd, &shorter, flags);
   int error = errno;
+  if (sent < 0 && (slot = enter(fd))) {
+    slot->hooks.refused(slot->hooks.context, error);
+    leave();
+  }
   if (sent >= 0 && (slot = enter(fd))) {
     slot->hooks.sent(slot->hooks.context, zero_copy);
     leave();

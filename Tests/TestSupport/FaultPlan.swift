@@ -67,6 +67,8 @@ public struct FaultCounts: Sendable {
   public var shortSends = 0
   /// Zero-copy sends that the kernel accepted.
   public var zeroCopySends = 0
+  /// Sends to which the kernel itself answered that there is no buffer space.
+  public var noBufferSpace = 0
   /// Ids that the kernel has reported, each of them once.
   public var reportedIDs = 0
   /// Of the kernel's notifications, those for several ids.
@@ -172,6 +174,10 @@ extension FaultPlan {
     guard zeroCopy else { return }
     counts.zeroCopySends += 1
     nextKernelID &+= 1
+  }
+
+  mutating func refused(_ errno: Errno) {
+    if errno == .noBufferSpace { counts.noBufferSpace += 1 }
   }
 
   mutating func inject(first: UInt32, last: UInt32) {

@@ -33,6 +33,7 @@ public final class Faults: Sendable {
         Faults.at(context) { $0.send(byteCount: length, zeroCopy: zeroCopy) }
       },
       sent: { context, zeroCopy in Faults.at(context) { $0.sent(zeroCopy: zeroCopy) } },
+      refused: { context, errno in Faults.at(context) { $0.refused(Errno(rawValue: errno)) } },
       absorb: { context, message in Faults.at(context) { [message = message!.pointee] in $0.absorb(message) }
       },
       next: { context, index, message in

@@ -48,6 +48,8 @@ typedef struct cts_hooks {
   cts_send (*send)(void *context, size_t length, bool zero_copy);
   // The kernel accepted it.
   void (*sent)(void *context, bool zero_copy);
+  // The kernel itself refused it.
+  void (*refused)(void *context, int error);
   // The kernel's error queue held this.
   void (*absorb)(void *context, const cts_message *message);
   // What a read of the error queue gets next; false: nothing now. A read begins with index 0.

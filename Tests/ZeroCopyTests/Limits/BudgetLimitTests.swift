@@ -55,6 +55,8 @@ extension LimitTests {
           }
           let sending = Background {
             var socket = ends.client.take()
+            // A send that waits until the limit has room hides from us that it has met it.
+            let faults = try Faults(on: socket.fileDescriptor)
             var random = SeededGenerator(seed: UInt64(worker))
             var sent = 0
             for _ in 0..<rounds {
@@ -66,19 +68,37 @@ extension LimitTests {
               sent += size
             }
             try socket.close(timeout: .seconds(60))
-            return (sent, socket.statistics)
+            return (sent, socket.statistics, faults.counts)
           }
           return (reading, sending)
         }
         for (reading, sending) in workers {
-          let (sent, statistics) = try sending.value()
+          let (sent, statistics, counts) = try sending.value()
           let (byteCount, wrongAt) = try reading.value()
           #expect(byteCount == sent)
           #expect(wrongAt == nil)
           #expect(statistics.fallbacks == 0)
           #expect(statistics.zeroCopySends == statistics.sends)
+          #expect(counts.noBufferSpace == 0)
         }
         #expect(budget.usedBytes == 0)
+      }
+    }
+
+    @Test("Against a peer that reads nothing, the kernel answers ENOBUFS without it, and never with it")
+    func countedByTheKernel() throws {
+      try lockingAtMost(64 << 10) {
+        for budget in [nil, SendBudget.fittingSystemLimits()] {
+          let pool = try BufferPool(bufferSize: 3000, count: 20, pages: .standard)
+          var pair = try Connected(client: Configuration(mode: .zeroCopy, budget: budget))
+          _ = try pair.stall()
+          let faults = try Faults(on: pair.client.fileDescriptor)
+          var failure: ZeroCopyError?
+          while failure == nil { failure = SendingTests.failure(of: try pool.filled(), on: &pair.client) }
+          #expect(failure?.code == (budget == nil ? .lockedMemoryLimit : .inFlightLimit))
+          #expect((faults.counts.noBufferSpace > 0) == (budget == nil))
+          #expect(pair.client.abort().remaining == 0)
+        }
       }
     }
 
