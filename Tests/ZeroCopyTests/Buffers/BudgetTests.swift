@@ -261,6 +261,42 @@ struct BudgetTests {
     #expect(budget.usedBytes == 0)
   }
 
+  @Test("What another socket gives back ends the wait at once, and not when it looks again by itself")
+  func hearsOthers() throws {
+    let budget = SendBudget(maximumBytes: 100_000, maximumBytesPerSocket: 100_000)
+    let pool = try BufferPool(bufferSize: 80_000, count: 2)
+    let ends = try Connected(client: Configuration(budget: budget)).split()
+    let reading = Background {
+      var server = ends.server.take()
+      try server.expectEnd()
+    }
+    var waiting = try Connected(client: Configuration(budget: budget))
+    let alsoReading = waiting.serve { socket in try socket.expectEnd() }
+    let rounds = 30
+    let start = czc_now()
+    for _ in 0..<rounds {
+      var holder = ends.client.take()
+      try holder.send(pool.filled(), mode: .zeroCopy)
+      ends.client.put(holder)
+      let other = Background {
+        czc_pause(5_000_000)
+        var holder = ends.client.take()
+        try holder.flush(timeout: .seconds(10))
+        ends.client.put(holder)
+      }
+      try waiting.client.send(pool.filled(), mode: .zeroCopy)
+      try other.value()
+      try waiting.client.flush(timeout: .seconds(10))
+    }
+    // A lost ring would cost a second each time.
+    #expect(czc_now() - start < UInt64(rounds) * 300_000_000)
+    var holder = ends.client.take()
+    try holder.close(timeout: .seconds(10))
+    try waiting.client.close(timeout: .seconds(10))
+    try reading.value()
+    try alsoReading.value()
+  }
+
   @Test("Nor does it wait longer than a write may, and trySend gives the buffer back")
   func bounded() throws {
     let budget = SendBudget(maximumBytes: 100_000, maximumBytesPerSocket: 100_000)
