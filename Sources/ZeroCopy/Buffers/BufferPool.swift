@@ -5,7 +5,8 @@ internal import Synchronization
 /// let go of them.
 ///
 /// One pool serves many sockets and threads. Its memory is page-aligned and mapped when it is made, and stays until
-/// the pool, its buffers and every send of them are gone.
+/// the pool, its buffers and every send of them are gone. A peer that reads nothing may hold all of its buffers: give
+/// the sockets a `SendBudget` whose `maximumSendsPerSocket` is well below `count`.
 public final class BufferPool: Sendable {
   /// What a pool has done and what it has.
   public struct Statistics: Sendable, Hashable {
@@ -36,7 +37,10 @@ public final class BufferPool: Sendable {
   let returns: Bell
   let protectsInFlight: Bool
 
-  /// Maps the memory of a pool.
+  /// Maps the memory of a pool, and writes to each page of it at once: all of it is in use from now on.
+  ///
+  /// With `.huge` and `.reservedHuge` the whole is rounded up to whole huge pages. In debug builds an inaccessible page
+  /// follows each buffer of `.standard` pages, and stops who writes behind it.
   ///
   /// - Parameters:
   ///   - bufferSize: Bytes of a buffer, above 0. Each begins at a page of its own, a huge one with `.reservedHuge`:
@@ -65,7 +69,8 @@ public final class BufferPool: Sendable {
   /// Bytes of a buffer.
   public var bufferSize: Int { memory.slotSize }
 
-  /// What kind of pages the memory really lies on.
+  /// What kind of pages the memory really lay on when it was mapped. What is put in the place of a buffer's pages
+  /// (`Statistics.quarantined`) may be standard pages.
   public var pages: Pages { memory.pages }
 
   /// What the pool has done so far, and what it has now.

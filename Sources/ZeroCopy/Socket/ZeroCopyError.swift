@@ -43,9 +43,11 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     /// `.zeroCopy` was asked for, and the socket's notification memory (net.core.optmem_max) is used up.
     /// The socket stays usable.
     public static let notificationMemoryLimit = Code("notificationMemoryLimit")
-    /// `.zeroCopy` was asked for, and this package's own bound on what a socket has in flight is reached:
-    /// `Configuration.maximumBytesInFlight`, or the one send that an adopted descriptor begins with. The
-    /// socket stays usable, and writable: wait for a notification (EPOLLERR) and `reap()`, or `flush`.
+    /// `.zeroCopy` was asked for, and this package's own bound on what is in flight is reached:
+    /// `Configuration.maximumBytesInFlight`, a `SendBudget`, the one send that an adopted descriptor begins with, or
+    /// very many sends (65,536) behind one that is late. The socket stays usable, and writable: wait for a notification
+    /// (EPOLLERR) and `reap()`, or `flush`. But where other sockets have used up the budget, none of this one need come:
+    /// try again when those were reaped.
     public static let inFlightLimit = Code("inFlightLimit")
     /// The kernel dropped the datagram on its way out. The socket stays usable. With zero copy the memory
     /// may still be in flight: `flush` before it is used again.

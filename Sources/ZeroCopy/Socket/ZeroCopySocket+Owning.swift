@@ -51,11 +51,12 @@ extension ZeroCopySocket {
   /// Sends memory that lives as long as an object, which is kept alive until the kernel has let go.
   ///
   /// Waits as `writeAll` does. Where the socket ends before the kernel has let go, the object is never released,
-  /// and `statistics.leaked` counts it.
+  /// and `statistics.leaked` counts it. The corresponding system call is `send`, as in `writeAll`.
   /// - Parameters:
   ///   - buffer: **Must not be changed before it is flushed**, by the object or anybody else: what is changed
   ///     reaches the peer changed.
-  ///   - owner: What `buffer` belongs to. It may be released on any thread that uses this socket.
+  ///   - owner: What `buffer` belongs to. It may be released on any thread that uses this socket, within a call of
+  ///     the socket: its `deinit` must not use the socket.
   /// - Throws: What `writeAll` throws.
   @unsafe public mutating func send(
     _ buffer: UnsafeRawBufferPointer, keeping owner: any AnyObject & Sendable, mode: WriteMode? = nil
@@ -70,7 +71,8 @@ extension ZeroCopySocket {
   /// and for other sockets and threads to return theirs.
   ///
   /// It reads the notifications of this socket alone. A thread that serves several sockets calls `reap()` on the
-  /// others now and then: what they hold nobody else can give back.
+  /// others now and then: what they hold nobody else can give back. The corresponding system calls, where none is free,
+  /// are `recvmmsg(MSG_ERRQUEUE)` and `epoll_wait`.
   /// - Parameter timeout: The longest to wait.
   /// - Throws: `.timedOut`: all buffers are in use, wait again, or abort. `.peerTooSlow`, `.shutDown`, `.closed`,
   ///   `.system`; what `trySend` throws, where the rest of an earlier buffer could not be sent.
