@@ -14,8 +14,16 @@ final class AbruptEnds: Sendable {
     var nextSeed: UInt64
     var ends: [Ending: Int] = [:]
     var datagrams = 0
-    var bytes = 0
+    /// That the receivers have checked.
+    var ipv4Bytes = 0
+    var ipv6Bytes = 0
     var trouble: String?
+
+    var bytes: Int { ipv4Bytes + ipv6Bytes }
+
+    mutating func add(_ byteCount: Int, _ family: Family) {
+      if family == .ipv6 { ipv6Bytes += byteCount } else { ipv4Bytes += byteCount }
+    }
   }
 
   private let state: Mutex<State>
@@ -39,13 +47,30 @@ final class AbruptEnds: Sendable {
       "soak: \(state.ends.values.reduce(0, +)) abrupt ends over \(network.rawValue)"
         + "\(Lane.isLate ? ", late" : "") (\(ends); \(state.datagrams) of datagram sockets):"
         + " \(state.bytes >> 10) KiB checked at the receivers"
-        + (seen.map { ", \($0.bytes >> 10) KiB in \($0.packets) packets on the wire" } ?? "")
-        + "; \(statistics.quarantined) buffers quarantined, \(statistics.lost) lost")
+        + (seen.map {
+          ", \($0.bytes >> 10) KiB in \($0.packets) packets on the wire, \($0.ipv6Bytes >> 10) KiB of them IPv6"
+        } ?? "") + "; \(statistics.quarantined) buffers quarantined, \(statistics.lost) lost")
     if let trouble = state.trouble ?? seen?.fault.map({ "CORRUPTION on the wire: \($0)" }) {
       throw Trouble(trouble)
     }
     guard statistics.free == statistics.count else { throw Trouble("buffers are missing: \(statistics)") }
+    if let seen { try checkProof(state, seen, statistics) }
     say("soak: 0 corrupted bytes")
+  }
+
+  /// Nothing wrong was seen: was everything seen, and was there anything to see?
+  private func checkProof(_ state: State, _ seen: WireTap.Seen, _ statistics: BufferPool.Statistics) throws {
+    // What a receiver has got has passed the wire.
+    guard seen.ipv4Bytes >= state.ipv4Bytes, seen.ipv6Bytes >= state.ipv6Bytes else {
+      throw Trouble(
+        "receivers got \(state.ipv4Bytes) bytes by IPv4 and \(state.ipv6Bytes) by IPv6, and the wire \(seen)")
+    }
+    // Few ends may all be of one kind.
+    let areMany = state.ends.values.reduce(0, +) >= 50
+    if areMany, state.ipv4Bytes == 0 || state.ipv6Bytes == 0 { throw Trouble("nothing came by IPv4 or IPv6") }
+    if areMany, Lane.isLate, statistics.quarantined == 0 {
+      throw Trouble("nothing was held back on a late wire: no buffer is in quarantine")
+    }
   }
 
   private func work() {
@@ -61,11 +86,12 @@ final class AbruptEnds: Sendable {
         var random = SeededGenerator(seed: seed)
         let ending = Ending.allCases.randomElement(using: &random)!
         let isDatagram = [.abort, .drop].contains(ending) && Int.random(in: 0..<4, using: &random) == 0
-        let bytes = isDatagram ? try datagrams(ending, &random) : try stream(ending, &random)
+        let family = !isDatagram && Int.random(in: 0..<4, using: &random) == 0 ? Family.ipv6 : .ipv4
+        let bytes = isDatagram ? try datagrams(ending, &random) : try stream(ending, family, &random)
         state.withLock {
           $0.ends[ending, default: 0] += 1
           $0.datagrams += isDatagram ? 1 : 0
-          $0.bytes += bytes
+          $0.add(bytes, family)
         }
       } catch {
         state.withLock { $0.trouble = $0.trouble ?? "seed \(seed): \(error)" }
@@ -79,11 +105,12 @@ final class AbruptEnds: Sendable {
   }
 
   /// - Returns: How many bytes the receiver has checked.
-  private func stream(_ ending: Ending, _ random: inout SeededGenerator) throws -> Int {
+  private func stream(
+    _ ending: Ending, _ family: Family, _ random: inout SeededGenerator
+  ) throws -> Int {
     // A late wire is late with handshakes, too.
     let configuration = Configuration(
       connectTimeout: .seconds(100), writeTimeout: .milliseconds(20), readTimeout: .seconds(120))
-    let family = Int.random(in: 0..<4, using: &random) == 0 ? Family.ipv6 : .ipv4
     let pair =
       network == .wire
       ? try Connected.onWire(family, client: configuration, server: configuration)

@@ -154,7 +154,7 @@ struct Inbox: ~Copyable, Sendable {
         guard (0..<1 << 32).contains(offset) else {
           throw Trouble("CORRUPTION of a datagram's head: \(buffer.prefix(8).map { $0 })")
         }
-        checked += count
+        checked += rest.count
         continue
       }
       throw Trouble(

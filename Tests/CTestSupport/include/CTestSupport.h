@@ -25,4 +25,11 @@ bool cts_is_sanitized(void);
 // Writes random bytes: in Swift tens of MiB would take most of a test's time.
 void cts_fill_random(void *memory, size_t count, uint64_t seed);
 
+// Opens a packet socket that gets, from the network header on, what the card of the calling thread's network receives:
+// of those, the first. A read waits at most so many milliseconds. -errno.
+int cts_open_tap(int buffer, int patience);
+
+// How many packets it had no room for, since this was last asked; -errno.
+int cts_tap_missed(int fd);
+
 #endif
