@@ -39,7 +39,8 @@ public struct Configuration: Sendable {
 
   /// The fewest bytes a second that the peer must acknowledge while a call waits for it. A call that has waited for
   /// two seconds below that throws `.peerTooSlow`. It tells a peer that trickles from one that is alive, which no
-  /// time-out does.
+  /// time-out does. For TCP and UNIX sockets: of other datagrams, and of vsock, the kernel tells only what has not left
+  /// this machine yet, and that is what counts there.
   public var leastRate: Int?
 
   /// What earlier sockets with this configuration have found out about the cost of zero copy on their paths, and

@@ -5,8 +5,10 @@ extension ZeroCopySocket {
   /// Says that nothing more will be written; the peer reads the end of the stream. Reading goes on, and
   /// so do sends in flight: flush them.
   ///
-  /// The corresponding system call is `shutdown(SHUT_WR)`. Calling it again does nothing.
-  /// - Throws: `.closed`, `.connectionLost`, `.shutDown`, `.system`.
+  /// What is left of a buffer that `trySend` gave to the socket is sent first, and waits as `writeAll` does; without
+  /// one it never waits. The corresponding system call is `shutdown(SHUT_WR)`. Calling it again does nothing.
+  /// - Throws: `.closed`, `.connectionLost`, `.shutDown`, `.system`; what `writeAll` throws, where the rest of a buffer
+  ///   could not be sent: the stream has not ended then, call it again, or `abort()`.
   public mutating func finishWriting() throws(ZeroCopyError) {
     try connection.checkOpen()
     guard !connection.fate.hasFinishedWriting else { return }
@@ -21,8 +23,8 @@ extension ZeroCopySocket {
     }
   }
 
-  /// Flushes, then closes. What was accepted is still delivered, as after any close, unless bytes that the
-  /// peer has sent lie unread: then TCP resets.
+  /// Flushes, the rest of a buffer too, then closes. What was accepted is still delivered, as after any close, unless
+  /// bytes that the peer has sent lie unread: then TCP resets.
   ///
   /// Idempotent; afterwards every other call throws `.closed`. The corresponding system call is `close`.
   /// - Throws: What `flush(timeout:)` throws. **With sends in flight the socket is still open then**

@@ -1,9 +1,11 @@
 extension ZeroCopySocket {
-  /// Waits until the kernel has let go of every zero-copy send of this socket.
+  /// Waits until the kernel has let go of every zero-copy send of this socket, the rest of a buffer that `trySend` gave
+  /// to it among them, which is sent first.
   ///
   /// The memory of those sends is free again when this has returned. Returns at once where nothing is in
-  /// flight. Waits at most `timeout`, without using the processor, on a non-blocking descriptor too.
-  /// The corresponding system calls are `recvmmsg(MSG_ERRQUEUE)` and `epoll_wait`.
+  /// flight, or left to be sent. Waits at most `timeout`, without using the processor, on a non-blocking descriptor
+  /// too.
+  /// The corresponding system calls are `recvmmsg(MSG_ERRQUEUE)` and `epoll_wait`, and `send` for the rest of a buffer.
   ///
   /// Confirmed is not delivered: only the peer can tell what it received.
   ///
@@ -11,7 +13,10 @@ extension ZeroCopySocket {
   /// - Throws: In each case `flushed` says what was done, and its `remaining` how many sends are in flight
   ///   still. `.timedOut`, `.peerTooSlow`: flush again, or `abort()`. `.shutDown`: the socket was shut down from
   ///   elsewhere, and what is in flight may never be acknowledged: `abort()`. `.connectionLost`: the
-  ///   connection failed and no call has said so before; `remaining` is 0. `.closed`, `.system`.
+  ///   connection failed and no call has said so before; `remaining` is 0. `.closed`, `.system`. Where the rest of a
+  ///   buffer could not be sent, what `writeAll` throws, `.inFlightLimit`, `.lockedMemoryLimit` and
+  ///   `.notificationMemoryLimit` among it: where `isSocketUsable` the
+  ///   socket still has the rest, flush again, or `abort()`.
   @discardableResult
   public mutating func flush(timeout: Duration) throws(ZeroCopyError) -> FlushResult {
     try connection.checkOpen()

@@ -4,8 +4,8 @@ extension ZeroCopySocket {
   /// Sends all of a buffer, and gives the buffer to the kernel: it returns to its pool once the kernel has let go
   /// of every part of it, and cannot be touched before.
   ///
-  /// Waits as `writeAll` does: on a blocking descriptor until all is accepted. The corresponding system call is
-  /// `send`, once for each part that the socket takes.
+  /// Waits as `writeAll` does: on a blocking descriptor until all is accepted. An empty buffer is nothing on a stream,
+  /// and a datagram of no bytes. The corresponding system call is `send`, once for each part that the socket takes.
   /// - Parameter mode: `nil` is the configuration's.
   /// - Throws: What `writeAll` throws; `bytesAccepted` says how many bytes are sent or on their way. The buffer is
   ///   gone then as well, and returns to its pool as soon as that is safe.
@@ -28,7 +28,9 @@ extension ZeroCopySocket {
   ///
   /// Of a buffer that it takes in part the socket sends the rest before anything else: with the next write of any
   /// kind, `flush`, `close`, or while it waits for a buffer; behind the last buffer `flush(timeout: .zero)` sends what
-  /// goes now, and throws `.timedOut` while something is left or in flight.
+  /// goes now, and throws `.timedOut` while something is left or in flight. **Flush or close the socket before it goes
+  /// out of scope**: else the rest is not sent. TCP resets then; the peer of a vsock or UNIX stream reads an orderly
+  /// end in the middle of the buffer. An empty buffer is nothing on a stream, and a datagram of no bytes.
   /// ```swift
   /// if let unsent = try socket.trySend(buffer) { pending = unsent }
   /// ```

@@ -18,9 +18,17 @@ public import SystemPackage
 ///
 /// - `send` takes a buffer of a pool, or an object that owns the memory, and keeps it until the kernel has let go.
 ///
-/// A socket that goes out of scope while sends of your own memory are in flight resets a TCP connection: the
-/// kernel goes on reading memory that nobody keeps any more, and what it read must not reach the peer. A datagram
-/// socket has no reset, nor has vsock: the kernel goes on reading. What is a pool's is delivered. Call `close(timeout:)`.
+/// **Flush or close a socket before it goes out of scope.** Buffers of a pool, and objects, that are in flight then are
+/// still delivered. But a TCP connection is reset where
+///
+/// - sends of your own memory are in flight: the kernel goes on reading memory that nobody keeps any more, and what it
+///   read must not reach the peer;
+/// - a part of a buffer that `trySend` gave to the socket is still to be sent: the peer must not take the cut for
+///   the end;
+/// - bytes that the peer has sent lie unread, as after any `close`.
+///
+/// Datagrams, vsock and UNIX sockets have no reset. There the kernel goes on reading your own memory, and the rest of a
+/// buffer is dropped: the peer of a vsock or UNIX stream reads an orderly end in the middle of it.
 public struct ZeroCopySocket: ~Copyable, Sendable {
   var connection: Connection
 

@@ -183,6 +183,21 @@ struct PoolEndingTests {
     #expect(pool.statistics.quarantined == 0)
   }
 
+  @Test("AF_UNIX has no reset: of a buffer that was accepted in part the peer reads that, and then the end")
+  func unixRest() throws {
+    let pool = try BufferPool(bufferSize: 4 << 20, count: 1, pages: .standard)
+    var pair = try Connected(.unix)
+    let isTaken = try pair.client.trySend(pool.filled()).isNone
+    #expect(isTaken)
+    let accepted = pair.client.statistics.bytes
+    #expect((1..<pool.bufferSize).contains(accepted))
+    var server = pair.dropClient().take()
+    #expect(pool.scribbleOverAllFree() == 1)
+    let (byteCount, wrongAt) = try server.readPattern()
+    #expect(byteCount == accepted)
+    #expect(wrongAt == nil)
+  }
+
   /// How a datagram socket ends; it has no abort of its own.
   enum End: String, CaseIterable { case drop, abort, close }
 

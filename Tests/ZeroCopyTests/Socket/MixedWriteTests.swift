@@ -32,7 +32,7 @@ struct MixedWriteTests {
     #expect(areEqual(try peer.value(), whole))
   }
 
-  @Test("They go in as few packets as one copying write makes")
+  @Test("They go in no more packets than one write of a kind makes, copying or not")
   func packets() throws {
     // So few that no acknowledgement is waited for in between. So that the large one goes without copying, that must
     // have been found to be cheaper.
