@@ -41,15 +41,17 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
 
   package init() {}
 
+  /// Made once: those who observe ask often.
+  private static let counts: [any WritableKeyPath<Statistics, Int> & Sendable] = [
+    \.sends, \.bytes, \.zeroCopySends, \.zeroCopyBytes, \.completed, \.copied, \.fallbacks, \.reaps,
+    \.foreignMessages, \.truncatedMessages, \.repeatedNotifications, \.unknownNotifications, \.settled,
+    \.quarantined, \.leaked,
+  ]
+
   /// What was counted since `earlier`; what is in flight is as it is now.
   package func since(_ earlier: Statistics) -> Statistics {
     var difference = self
-    let counts: [WritableKeyPath<Statistics, Int>] = [
-      \.sends, \.bytes, \.zeroCopySends, \.zeroCopyBytes, \.completed, \.copied, \.fallbacks, \.reaps,
-      \.foreignMessages, \.truncatedMessages, \.repeatedNotifications, \.unknownNotifications, \.settled,
-      \.quarantined, \.leaked,
-    ]
-    for count in counts { difference[keyPath: count] -= earlier[keyPath: count] }
+    for count in Self.counts { difference[keyPath: count] -= earlier[keyPath: count] }
     return difference
   }
 

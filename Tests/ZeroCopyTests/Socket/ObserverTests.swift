@@ -18,6 +18,7 @@ private final class Recorder: SocketObserver {
     var decisions: [SendDecision] = []
     var limits: [ZeroCopyError.Code] = []
     var reasons: [Availability.Reason] = []
+    var lost = 0
     var totals: [Statistics] = []
   }
 
@@ -38,6 +39,7 @@ private final class Recorder: SocketObserver {
   func becameUnavailable(_ reason: Availability.Reason, peer: String) {
     note(peer) { $0.reasons.append(reason) }
   }
+  func lostTrack(peer: String) { note(peer) { $0.lost += 1 } }
   func ended(_ total: Statistics, peer: String) { note(peer) { $0.totals.append(total) } }
 }
 
@@ -93,6 +95,74 @@ struct ObserverTests {
     try pair.client.finishWriting()
     try pair.client.flush(timeout: .seconds(20))
     #expect(try peer.value() == sent)
+  }
+
+  @Test("It is told again when it is another limit")
+  func otherLimit() throws {
+    let recorder = Recorder()
+    var pair = try Connected(client: Configuration(maximumBytesInFlight: 1, observer: recorder))
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    let memory = UnsafeRawBufferPointer(pinnedBytes(longSend))
+    pair.client.setBlocking(false)
+    for _ in 0..<3 {
+      let failure = error { () throws(ZeroCopyError) in try pair.client.writev(memory) }
+      #expect(failure == nil || failure?.code == .wouldBlock)
+    }
+    #expect(recorder.heard.limits == [.inFlightLimit])
+    let sent = pair.client.statistics.bytes
+    let peer = pair.serve { socket in try socket.readToEnd().count }
+    try pair.client.flush(timeout: .seconds(20))
+    pair.client.setBlocking(true)
+    faults.failSends(with: .noBufferSpace)
+    try pair.client.writeAll(memory)
+    #expect(recorder.heard.limits.count == 2)
+    // Which of the kernel's limits it is depends on who runs the tests.
+    #expect([.lockedMemoryLimit, .system].contains(recorder.heard.limits.last))
+    try pair.client.close(timeout: .seconds(20))
+    #expect(try peer.value() == sent + longSend)
+  }
+
+  @Test("It is told once that somebody else's notifications come on the socket")
+  func lostTrack() throws {
+    let recorder = Recorder()
+    var pair = try Connected(client: Configuration(mode: .zeroCopy, observer: recorder))
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    faults.inject(first: 77, last: 78)
+    faults.inject(first: 80, last: 80)
+    try pair.client.writeAll(UnsafeRawBufferPointer(pinnedBytes(1000)))
+    #expect(try pair.server.read(count: 1000).count == 1000)
+    try pair.client.flush(timeout: .seconds(20))
+    #expect(recorder.heard.lost == 1)
+    #expect(pair.client.statistics.unknownNotifications > 0)
+  }
+
+  @Test(
+    "It is told of what is copied, too, and not only at the end", arguments: [Family.ipv4, .unix],
+    [WriteMode.copy, .automatic])
+  func copying(_ family: Family, _ mode: WriteMode) throws {
+    let recorder = Recorder()
+    var pair = try Connected(family, client: Configuration(mode: mode, observer: recorder))
+    let peer = pair.serve { socket in try socket.readToEnd().count }
+    // Below a page nothing else is tried.
+    let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
+    for _ in 0..<200 { try pair.client.writeAll(memory) }
+    #expect((2...10).contains(recorder.heard.progress.count))
+    try pair.client.close(timeout: .seconds(20))
+    #expect(try peer.value() == 200_000)
+    #expect(recorder.heard.progress.map(\.sends).reduce(0, +) == pair.client.statistics.sends)
+    #expect(recorder.heard.progress.map(\.bytes).reduce(0, +) == 200_000)
+  }
+
+  @Test("Of several datagrams a call, too")
+  func copyingDatagrams() throws {
+    let recorder = Recorder()
+    var pair = try Datagrams("127.0.0.1", client: Configuration(mode: .copy, observer: recorder))
+    let memory = UnsafeRawBufferPointer(pinnedBytes(1000))
+    for _ in 0..<20 {
+      #expect(try pair.client.writeDatagrams([UnsafeRawBufferPointer](repeating: memory, count: 10)) == 10)
+      for _ in 0..<10 { try pair.server.expectDatagram(memory) }
+    }
+    #expect((2...10).contains(recorder.heard.progress.count))
   }
 
   @Test("It is told that zero copy has gone, and why")

@@ -155,7 +155,8 @@ extension Connection {
     return unsafe czc_send(number, pieces.start, pieces.count, flags)
   }
 
-  func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
+  mutating func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
+    if telling != nil { tellSends() }
     let result = unsafe transmit(pieces, waiting.flags)
     if result >= 0 { return .accepted(Int(result)) }
     return .failed(Errno(rawValue: CInt(-result)))

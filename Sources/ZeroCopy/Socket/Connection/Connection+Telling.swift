@@ -24,6 +24,12 @@ extension Connection {
     if let telling { telling.observer.progressed(now.since(before), peer: telling.peer) }
   }
 
+  /// Tells what was copied, now and then: a socket that reads no notifications would be silent to its end.
+  @inline(never)
+  mutating func tellSends() {
+    if let told = telling?.told.sends, statistics.sends - told >= 64 { tellProgress() }
+  }
+
   /// The policy has decided something: for later sockets, too.
   @inline(never)
   mutating func tellDecision() {
@@ -37,9 +43,16 @@ extension Connection {
   mutating func fallBack(_ shortage: Shortage? = nil, byteCount: Int = 0) {
     statistics.fallbacks += 1
     policy.spoil()
-    guard let shortage, let telling else { return }
+    guard let shortage, telling != nil else { return }
+    // A bound of ours may be met by each send: words are made for the first one only.
+    if shortage.isOurs, telling?.limit == .inFlightLimit { return }
+    tell(shortage, byteCount)
+  }
+
+  @inline(never)
+  private mutating func tell(_ shortage: Shortage, _ byteCount: Int) {
     let limit = shortageError(shortage, byteCount: byteCount)
-    if limit.code == telling.limit { return }
+    guard let telling, limit.code != telling.limit else { return }
     self.telling?.limit = limit.code
     telling.observer.fellBack(limit, peer: telling.peer)
   }
