@@ -100,6 +100,11 @@ public func enterOwnMounts(_ script: String) throws {
 public func enterNewNetwork(_ script: String) throws {
   let entered = cln_enter_new_network(false)
   if entered != 0 { throw SystemFailure(call: "a new network", errno: -entered) }
+  try runScript(script)
+}
+
+/// Runs a script with /bin/sh, in the calling thread's network.
+public func runScript(_ script: String) throws {
   let status = cln_run_script(script)
-  if status != 0 { throw SystemFailure(call: "script of a new network", errno: status) }
+  if status != 0 { throw SystemFailure(call: "a script", errno: status) }
 }

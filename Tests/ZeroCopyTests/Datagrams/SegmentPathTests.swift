@@ -41,6 +41,24 @@ struct SegmentPathTests {
   }
 
   @Test(
+    "Where the path takes longer packets later on, automatic mode finds out",
+    arguments: ["udp:10.9.8.2:9000", "udp:[fd98::2]:9000"])
+  func longerPackets(_ endpoint: String) throws {
+    try onOwnThread {
+      try Self.enterSink(mtu: 1500)
+      let memory = UnsafeRawBufferPointer(pinnedBytes(50_000))
+      var socket = try ZeroCopySocket.connect(to: endpoint)
+      for _ in 0..<100 { try socket.writeAll(memory, mode: .automatic) }
+      #expect(socket.statistics.zeroCopySends == 0)
+      try runScript("ip link set s0 mtu 60000")
+      for _ in 0..<1100 { try socket.writeAll(memory, mode: .automatic) }
+      try socket.flush(timeout: .seconds(20))
+      #expect(socket.statistics.zeroCopySends > 0)
+      #expect(socket.statistics.copied == 0)
+    }
+  }
+
+  @Test(
     "Of a send that is cut, it is the segment that has to fit",
     arguments: ["udp:10.9.8.2:9000", "udp:[fd98::2]:9000"])
   func segmentsFit(_ endpoint: String) throws {
