@@ -55,7 +55,7 @@ public struct Configuration: Sendable {
   /// system cannot. A call may say otherwise for its own send. `nil`: a send is one datagram.
   ///
   /// A segment has to fit a packet of the path (its MTU less 28 bytes of headers, 48 for IPv6), and a send must not be
-  /// more than 65,507 bytes, nor more segments than the kernel makes of one: 64, and 128 from Linux 6.9 on. One send
+  /// more than 65,507 bytes (65,527 over IPv6), nor more segments than the kernel makes of one: 64, and 128 from Linux 6.9 on. One send
   /// takes one notification, and costs little more than one datagram.
   public var segmentSize: Int?
 
