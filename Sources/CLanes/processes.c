@@ -7,10 +7,13 @@
 #ifdef __linux__
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +65,19 @@ int cln_end(int process, bool at_once) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+int cln_notice_vanished_peer(int fd) {
+  const int options[][3] = {
+      {IPPROTO_TCP, TCP_KEEPIDLE, 30},
+      {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+      {IPPROTO_TCP, TCP_KEEPCNT, 6},
+      {SOL_SOCKET, SO_KEEPALIVE, 1},
+  };
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    if (setsockopt(fd, options[i][0], options[i][1], &options[i][2], sizeof(int)) < 0) return -errno;
+  }
+  return 0;
+}
+
 const char *cln_variable(const char *name) { return getenv(name); }
 
 #else
@@ -71,6 +87,7 @@ int cln_start(char *const arguments[], const char *network, bool on_last_process
   return (void)arguments, (void)network, (void)on_last_processor, (void)output, -ENOSYS;
 }
 int cln_end(int process, bool at_once) { return (void)process, (void)at_once, -ENOSYS; }
+int cln_notice_vanished_peer(int fd) { return (void)fd, -ENOSYS; }
 const char *cln_variable(const char *name) { return (void)name, (const char *)0; }
 
 #endif

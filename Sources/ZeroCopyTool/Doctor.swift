@@ -7,8 +7,8 @@ struct Doctor: Command {
   static let configuration = CommandConfiguration(
     abstract: "Say whether this machine can send without copying, and what stands in the way.",
     discussion: """
-      With an ENDPOINT, where 'zerocopy sink ENDPOINT' runs, it also sends some MiB there and says whether zero copy \
-      really happens on that path.
+      With an ENDPOINT, where 'zerocopy sink ENDPOINT' runs, it also sends about 120 MiB there, or 92 MiB of \
+      datagrams, and says whether zero copy really happens on that path.
 
       Exits with 1 where TCP cannot send without copying here, or where it does not happen on the path.
       """)

@@ -2,7 +2,7 @@ import CZeroCopy
 import SystemPackage
 import ZeroCopy
 
-/// What `doctor ENDPOINT` finds out by sending some MiB to a `zerocopy sink`: whether zero copy really happens on
+/// What `doctor ENDPOINT` finds out by sending about 120 MiB to a `zerocopy sink`: whether zero copy really happens on
 /// the way there.
 struct PathDiagnosis: Encodable {
   var peer: String
@@ -81,7 +81,9 @@ struct PathDiagnosis: Encodable {
     let zeroCopying = try Sender(.zeroCopy, over: path, from: memory)
     var ratios: [Double] = []
     do {
-      for sender in [copying, zeroCopying] { _ = try sender.cost(of: Plan.warmUp(size)) }
+      for sender in [copying, zeroCopying] {
+        _ = try sender.warmUp(Plan.warmUp(size), until: czc_now() + Plan.longestWarmUp)
+      }
       for _ in 0..<Self.rounds {
         let copy = try copying.cost(of: count)
         let zeroCopy = try zeroCopying.cost(of: count)

@@ -91,6 +91,33 @@ struct DoctorTests {
     }
   }
 
+  @Test(
+    "Of a path on which zero copy happens it says so, and exits with 0",
+    .enabled(if: mayMakeLanes, "needs root and iproute2"),
+    arguments: ["", "udp:"])
+  func yes(_ scheme: String) throws {
+    try withFolder { folder in
+      // The sink says where it listens as soon as it does.
+      let script = """
+        timeout 50 nsenter --net=$ZEROCOPY_LANE_PEER_NETWORK "$0" sink "$1" 2>"$2" &
+        until grep -q listening "$2"; do kill -0 $!; sleep 0.05; done
+        code=0; "$0" doctor "$1" --json || code=$?
+        kill $!
+        exit $code
+        """
+      let outcome = try Tool.run([
+        "lane", "wire", "--", "sh", "-ec", script, Tool.path, "\(scheme)10.77.0.2:9000", folder.file("notes"),
+      ])
+      #expect(outcome.code == 0)
+      let path = try #require(try decoded(WithPath.self, outcome.output).path)
+      #expect(path.isAvailable && !path.isLocal && path.mtu == 65_535)
+      #expect(path.completed == path.sends && path.copied == 0)
+      #expect(
+        path.verdict.hasPrefix(
+          "Zero copy really happens on this path: none of \(path.sends) sends was copied"))
+    }
+  }
+
   @Test("A limit that keeps even one send from passing is named", .enabled(if: isRoot, "needs root"))
   func limitOnPath() throws {
     try withSink("127.0.0.1:0") { endpoint, _ in

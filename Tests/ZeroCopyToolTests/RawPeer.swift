@@ -4,15 +4,17 @@ import TestSupport
 
 /// What stands at the other end in place of the command: plain sockets, as nc or socat would use them.
 enum RawPeer {
-  /// A TCP socket on a free port of 127.0.0.1.
+  /// A TCP socket, or one of UDP, on a free port of 127.0.0.1.
   struct Bound: Sendable {
     let descriptor: CInt
     let endpoint: String
 
     /// - Parameter receiveBuffer: Bytes; small, so that a sender soon waits.
-    init(listens: Bool = true, receiveBuffer: CInt? = nil) throws {
+    init(listens: Bool = true, receiveBuffer: CInt? = nil, isDatagram: Bool = false) throws {
+      let type = isDatagram ? SOCK_DGRAM : SOCK_STREAM
       descriptor = try checked(
-        socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0), "socket")
+        socket(AF_INET, CInt(type.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0), "socket")
+      RawPeer.bound(descriptor)
       if var size = receiveBuffer {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
       }
@@ -20,7 +22,7 @@ enum RawPeer {
       var length = socklen_t(MemoryLayout<sockaddr_in>.size)
       let number = descriptor
       _ = try withSocketAddress(&address) { try checked(bind(number, $0, length), "bind") }
-      if listens { _ = try checked(listen(descriptor, 8), "listen") }
+      if listens, !isDatagram { _ = try checked(listen(descriptor, 8), "listen") }
       _ = try withSocketAddress(&address) { try checked(getsockname(number, $0, &length), "getsockname") }
       endpoint = "127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
     }
@@ -35,6 +37,26 @@ enum RawPeer {
         RawPeer.bound(peer)
         return peer
       }
+    }
+
+    /// Waits for a datagram, and answers it where there is something to answer.
+    /// - Returns: `nil` where none came.
+    @discardableResult
+    func take(answering: ([UInt8]) -> [UInt8]? = { _ in nil }) throws -> [UInt8]? {
+      var buffer = [UInt8](repeating: 0, count: 65_536)
+      var peer = sockaddr_in()
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let count = withSocketAddress(&peer) { peer in
+        recvfrom(descriptor, &buffer, buffer.count, 0, peer, &length)
+      }
+      guard count >= 0 else { return nil }
+      let message = Array(buffer[..<count])
+      if let answer = answering(message) {
+        _ = try withSocketAddress(&peer) {
+          try checked(CInt(sendto(descriptor, answer, answer.count, 0, $0, length)), "sendto")
+        }
+      }
+      return message
     }
 
     func close() { _ = Glibc.close(descriptor) }

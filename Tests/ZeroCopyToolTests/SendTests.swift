@@ -230,7 +230,7 @@ struct SendTests {
 }
 
 /// A pseudo-terminal.
-private struct Terminal {
+struct Terminal {
   /// What the command writes to.
   let inner: CInt
   private let outer: CInt

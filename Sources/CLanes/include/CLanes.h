@@ -57,6 +57,10 @@ int cln_start(char *const arguments[], const char *network, bool on_last_process
 // Waits for the end of such a process, or ends it at once. Returns its exit status.
 int cln_end(int process, bool at_once);
 
+// TCP asks a peer that is silent for 30 seconds whether it is there still, and the connection ends where it has not
+// answered for a minute.
+int cln_notice_vanished_peer(int fd);
+
 // A variable of the environment, or NULL.
 const char *cln_variable(const char *name);
 

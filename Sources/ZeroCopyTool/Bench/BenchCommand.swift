@@ -9,11 +9,13 @@ struct Bench: Command {
       loopback  TCP to this machine: the kernel copies all the same, and it says what that costs.
       sink      UDP into a device that swallows every packet: what sending costs, and nothing else.
       wire      TCP over a cable to a second network on this machine, whose card copies. Needs root.
-      ENDPOINT  HOST:PORT or udp:HOST:PORT, where 'zerocopy sink ENDPOINT' runs, on another machine.
+      ENDPOINT  HOST:PORT, [IPV6]:PORT, vsock:CID:PORT or udp:HOST:PORT, where 'zerocopy sink ENDPOINT' runs, on \
+      another machine.
 
       What is measured is the processor time of the sending thread for each GiB; subjects take turns, and two equal \
-      ones show how far chance goes. Hot is 256 KiB sent again and again, cold 64 MiB; a pool that small waits for \
-      its buffers where they come back late. Exit code 77: this machine has no such lane.
+      ones show how far chance goes. Hot is 256 KiB sent again and again, cold 64 MiB; but one send at least, and 8 \
+      buffers of a pool, which may wait for them where they come back late. Where it fails half-way, what was \
+      measured is reported. Exit code 77: this machine has no such lane.
       """)
 
   @Argument(help: "loopback, sink, wire or ENDPOINT.", transform: BenchTarget.init(parsing:))
@@ -74,10 +76,21 @@ struct Bench: Command {
     try path.checkZeroCopy()
     var measurement = Measurement(
       plan, over: path, floor: floor.map { PlainSender(program: $0, path: path) }, isQuiet: json)
-    let report = BenchReport(path, rounds: plan.rounds, cells: try measurement.run())
+    var failure: (any Error)?
+    do {
+      try measurement.run()
+    } catch  where !measurement.cells.isEmpty {
+      // The minutes before shall not be lost.
+      failure = error
+    }
+    let report = BenchReport(path, rounds: plan.rounds, cells: measurement.cells)
     if let file = outputs[0] { try write(try encoded(report) + "\n", to: file, save ?? "") }
     if let file = outputs[1] { try write(Chart(report).svg, to: file, chart ?? "") }
     try say(json ? try encoded(report) : report.text)
+    if let failure {
+      note("\(plan.spans.count * plan.sizes.count - report.cells.count) cells could not be measured:")
+      throw failure
+    }
   }
 
   private func openOutput(_ name: String) throws -> FileDescriptor {

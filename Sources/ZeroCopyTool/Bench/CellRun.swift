@@ -30,13 +30,8 @@ struct CellRun {
     try end(subject)
     do {
       let sender = try Sender(subject, over: path, from: memory)
-      let count = Plan.warmUp(size)
-      _ = try sender.cost(of: count)
-      let begin = czc_now()
-      let cost = try sender.cost(of: count) / Double(count)
-      let time = Double(czc_now() - begin) / 1e9 / Double(count)
-      // A processor clock may be coarse, and know nothing of so few sends.
-      if subject == .copy, sends == 0 { sends = max(8, Int(min(1e6, window / max(cost, time / 20, 1e-9)))) }
+      let (cost, time) = try sender.warmUp(Plan.warmUp(size), until: czc_now() + Plan.longestWarmUp)
+      if subject == .copy, sends == 0 { sends = Plan.sends(in: window, cost: cost, time: time) }
       sender.beginCounting()
       senders[subject] = sender
     } catch let error as ZeroCopyError where isLimit(error, subject) {
@@ -97,17 +92,20 @@ struct CellRun {
   func firstSends(_ connections: Int, _ progress: (Int) -> Void) throws -> Cell.FirstSends? {
     let count = Plan.warmUp(size)
     var costs: [Subject: Double] = [:]
-    for connection in 0..<connections {
+    let end = czc_now() + Plan.longestFirstSends
+    var connection = 0
+    while connection < connections, connection < Plan.fewestConnections || czc_now() < end {
       let order: [Subject] = connection % 2 == 0 ? [.copy, .automatic] : [.automatic, .copy]
       for subject in order {
         let sender = try Sender(subject, over: path, from: memory)
         costs[subject, default: 0] += try sender.cost(of: count)
         try sender.end()
       }
-      progress(connection + 1)
+      connection += 1
+      progress(connection)
     }
     guard let automatic = costs[.automatic], let copy = costs[.copy], copy > 0 else { return nil }
-    return Cell.FirstSends(connections: connections, sends: count, ofCopy: rounded(automatic / copy))
+    return Cell.FirstSends(connections: connection, sends: count, ofCopy: rounded(automatic / copy))
   }
 }
 

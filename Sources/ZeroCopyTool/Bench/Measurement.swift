@@ -4,6 +4,8 @@ struct Measurement {
   let path: BenchPath
   /// A program in C that does the work of the plain subjects.
   let floor: PlainSender?
+  /// What is measured so far.
+  private(set) var cells: [Cell] = []
   private var progress: Progress
   private var stepsDone = 0
 
@@ -12,13 +14,11 @@ struct Measurement {
     progress = Progress(total: plan.steps, isQuiet: isQuiet)
   }
 
-  mutating func run() throws -> [Cell] {
+  mutating func run() throws {
     defer { progress.end() }
-    var cells: [Cell] = []
     for span in plan.spans {
       for size in plan.sizes { cells.append(try measure(span, size)) }
     }
-    return cells
   }
 
   private mutating func measure(_ span: Span, _ size: Int) throws -> Cell {

@@ -93,10 +93,26 @@ struct Plan: Equatable {
 
   /// So many sends, at least, make a connection know its path: they are not in what is measured.
   static func warmUp(_ size: Int) -> Int { max(64, (2 << 20) / size) }
+  /// A slow path gets to be known for no longer than this, in nanoseconds; nor does it go on with new connections'
+  /// first sends, once there are a few.
+  static let longestWarmUp: UInt64 = 5_000_000_000
+  static let longestFirstSends: UInt64 = 30_000_000_000
+  static let fewestConnections = 3
+
+  /// How many sends a round takes.
+  /// - Parameters:
+  ///   - window: Seconds of processor time that it is to take.
+  ///   - cost: Of one send, by copying. A processor clock may be coarse, and know nothing of a few sends.
+  ///   - time: Seconds of one send. On a slow path a round takes not much more than two, and the others wait as long.
+  static func sends(in window: Double, cost: Double, time: Double) -> Int {
+    let most = min(1e6, 2 / max(time, 1e-9))
+    return max(8, Int(min(most, window / max(cost, time / 20, 1e-9))))
+  }
 
   /// How many connections' first sends are measured.
   func connections(for size: Int) -> Int {
-    connections == 0 ? 0 : min(connections, max(3, connectionBytes / (size * Self.warmUp(size))))
+    connections == 0
+      ? 0 : min(connections, max(Self.fewestConnections, connectionBytes / (size * Self.warmUp(size))))
   }
 
   var steps: Int { spans.count * sizes.count * (rounds + 1) * subjects.count }

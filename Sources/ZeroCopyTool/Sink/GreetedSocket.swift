@@ -4,8 +4,10 @@ import ZeroCopy
 
 /// A connection to a `zerocopy sink`, made by greeting it.
 enum GreetedSocket {
-  /// The longest that the other end may take to answer.
-  static let patience: UInt64 = 5_000_000_000
+  /// The longest that the other end may take to answer, in nanoseconds; at the end of a stream it has to receive first
+  /// what is under way.
+  private static let patience: UInt64 = 5_000_000_000
+  private static let patienceAtTheEnd: UInt64 = 60_000_000_000
 
   /// Connects, greets, and waits for the answer. Nothing but the greeting is sent before that.
   /// - Throws: `ZeroCopyError`, or a `Failure` where who answers is no sink.
@@ -19,9 +21,12 @@ enum GreetedSocket {
       throw error.code == .connectionRefused ? nobody(endpoint) : error
     }
     let hello = Greeting(.hello, nonce: UInt64.random(in: 0 ... .max))
-    let answer = try ask(hello, &socket, endpoint)
-    guard answer.kind == .welcome, answer.nonce == hello.nonce else {
-      throw stranger(endpoint, "its answer to the greeting is none")
+    let answer: Greeting
+    do {
+      answer = try ask(hello, &socket, endpoint)
+      guard answer.kind == .welcome, answer.nonce == hello.nonce else { throw NoAnswer.another }
+    } catch let error as NoAnswer {
+      throw error == .nobody ? nobody(endpoint) : stranger(endpoint, error)
     }
     guard answer.version == Greeting.version else {
       throw Failure(
@@ -32,19 +37,50 @@ enum GreetedSocket {
   }
 
   /// Ends the sending, and asks the sink what has arrived.
+  /// - Throws: A `Failure` where it does not say.
   static func end(_ socket: inout ZeroCopySocket, _ endpoint: Endpoint) throws -> Greeting {
     try socket.flush(timeout: .seconds(60))
-    let nonce = UInt64.random(in: 0 ... .max)
-    let answer: Greeting
-    if endpoint.isStream {
-      try socket.finishWriting()
-      _ = czc_set_receive_timeout(socket.fileDescriptor.rawValue, 60_000_000_000)
-      answer = try listen(&socket, endpoint, until: czc_now() + 60_000_000_000)
-    } else {
-      answer = try ask(Greeting(.howMuch, nonce: nonce), &socket, endpoint)
+    do {
+      let answer: Greeting
+      if endpoint.isStream {
+        do { try socket.finishWriting() } catch { throw NoAnswer(error) ?? error as any Error }
+        _ = czc_set_receive_timeout(socket.fileDescriptor.rawValue, patienceAtTheEnd)
+        answer = try listen(&socket, until: czc_now() + patienceAtTheEnd)
+      } else {
+        let question = Greeting(.howMuch, nonce: UInt64.random(in: 0 ... .max))
+        answer = try ask(question, &socket, endpoint)
+      }
+      guard answer.kind == .soMuch else { throw NoAnswer.another }
+      return answer
+    } catch let error as NoAnswer {
+      throw Failure(
+        "the 'zerocopy sink' at \(endpoint) has not said what it received: \(error). Was it ended, or started anew?"
+          + " Run there: zerocopy sink \(endpoint)")
     }
-    guard answer.kind == .soMuch else { throw stranger(endpoint, "it does not say what it received") }
-    return answer
+  }
+
+  /// Why there is no answer.
+  private enum NoAnswer: Error, CustomStringConvertible {
+    case nobody, hungUp, silent, another
+
+    var description: String {
+      switch self {
+      case .nobody: "nobody listens there"
+      case .hungUp: "it has hung up"
+      case .silent: "it does not answer"
+      case .another: "its answer is none"
+      }
+    }
+
+    /// `nil` where an error says nothing of the other end.
+    init?(_ error: ZeroCopyError) {
+      switch error.code {
+      case .connectionRefused: self = .nobody
+      case .connectionLost: self = .hungUp
+      case .timedOut: self = .silent
+      default: return nil
+      }
+    }
   }
 
   /// A datagram may be lost: it is asked again.
@@ -54,40 +90,41 @@ enum GreetedSocket {
     let end = czc_now() + patience
     while true {
       do {
-        let message = question.message
-        // Copied: the memory is free again when the call returns.
-        try unsafe message.withUnsafeBytes { try unsafe socket.writeAll($0, mode: .copy) }
-        return try listen(&socket, endpoint, until: end)
-      } catch let error as ZeroCopyError {
-        switch error.code {
-        case .timedOut where endpoint.isStream || czc_now() >= end:
-          throw stranger(endpoint, "it has not answered the greeting within 5 s")
-        case .timedOut: continue
-        case .connectionRefused:
-          throw nobody(endpoint)
-        case .connectionLost: throw stranger(endpoint, "it has hung up on the greeting")
-        default: throw error
-        }
+        try say(question, &socket)
+        return try listen(&socket, until: end)
+      } catch NoAnswer.silent where !endpoint.isStream && czc_now() < end {
+        continue
       }
     }
   }
 
-  private static func listen(
-    _ socket: inout ZeroCopySocket, _ endpoint: Endpoint, until end: UInt64
-  ) throws -> Greeting {
+  private static func say(_ question: Greeting, _ socket: inout ZeroCopySocket) throws {
+    let message = question.message
+    do {
+      // Copied: the memory is free again when the call returns.
+      try unsafe message.withUnsafeBytes { try unsafe socket.writeAll($0, mode: .copy) }
+    } catch let error as ZeroCopyError {
+      throw NoAnswer(error) ?? error as any Error
+    }
+  }
+
+  private static func listen(_ socket: inout ZeroCopySocket, until end: UInt64) throws -> Greeting {
     var message: [UInt8] = []
     while message.count < Greeting.size {
       var buffer = [UInt8](repeating: 0, count: Greeting.size - message.count)
-      var span = buffer.mutableSpan
-      let count = try socket.read(into: &span)
-      if count == 0 { throw stranger(endpoint, "it has hung up on the greeting") }
+      let count: Int
+      do throws(ZeroCopyError) {
+        var span = buffer.mutableSpan
+        count = try socket.read(into: &span)
+      } catch {
+        throw NoAnswer(error) ?? error as any Error
+      }
+      if count == 0 { throw NoAnswer.hungUp }
       message += buffer[..<count]
       // One byte a second would go on for long.
       guard Greeting.mayBegin(message), czc_now() < end else { break }
     }
-    guard let answer = Greeting(message) else {
-      throw stranger(endpoint, "its answer to the greeting is none")
-    }
+    guard let answer = Greeting(message) else { throw NoAnswer.another }
     return answer
   }
 
@@ -95,7 +132,7 @@ enum GreetedSocket {
     Failure("nobody listens at \(endpoint); run there: zerocopy sink \(endpoint)")
   }
 
-  private static func stranger(_ endpoint: Endpoint, _ why: String) -> Failure {
+  private static func stranger(_ endpoint: Endpoint, _ why: NoAnswer) -> Failure {
     Failure(
       "what answers at \(endpoint) is no 'zerocopy sink': \(why); nothing was sent but the greeting."
         + " Run there: zerocopy sink \(endpoint)")

@@ -80,7 +80,7 @@ struct BenchTests {
 
   @Test(
     "In a lane it sets that up itself, and leaves the figures for who reads them",
-    .enabled(if: mayMakeNetworks && hasProgram("ip") && hasProgram("tc"), "needs root and iproute2"),
+    .enabled(if: mayMakeLanes, "needs root and iproute2"),
     arguments: ["sink", "wire"])
   func lane(_ lane: String) throws {
     let outcome = try Tool.run(["bench", lane] + Self.few)
@@ -123,6 +123,61 @@ struct BenchTests {
     #expect(outcome.errors.contains("what answers at \(bound.endpoint) is no 'zerocopy sink'"))
     #expect(outcome.errors.split(separator: "\n").count == 1)
     if stranger == .silent { #expect(try readToEnd(peer).count == Greeting.size) }
+  }
+
+  @Test("Nor does a datagram but the greeting go to a stranger", arguments: [Stranger.silent, .echoes])
+  func datagramStranger(_ stranger: Stranger) throws {
+    let bound = try RawPeer.Bound(isDatagram: true)
+    defer { bound.close() }
+    let bench = try Tool(["bench", "udp:" + bound.endpoint] + Self.few)
+    let first = try #require(try bound.take { stranger == .echoes ? $0 : nil })
+    let outcome = bench.wait()
+    #expect(outcome.code == 1)
+    #expect(outcome.errors.contains("what answers at udp:\(bound.endpoint) is no 'zerocopy sink'"))
+    #expect(outcome.errors.contains("nothing was sent but the greeting"))
+    #expect(Greeting(first)?.kind == .hello)
+    // What has come since is the same again.
+    _ = fcntl(bound.descriptor, F_SETFL, O_NONBLOCK)
+    while let next = try bound.take() { #expect(next == first) }
+  }
+
+  @Test("Where less has arrived than was sent, the figures are not believed")
+  func lost() throws {
+    let sink = try FalseSink(connections: 3) { $0 - 1 }
+    let outcome = try Tool.run(["bench", sink.endpoint, "--subjects", "zero-copy"] + Self.few)
+    #expect(outcome.code == 1)
+    #expect(outcome.errors.contains(" bytes have arrived of the "))
+    try sink.wait()
+  }
+
+  @Test("What was measured before the sink has gone is reported all the same, and that it is not all")
+  func halfWay() throws {
+    try withFolder { folder in
+      // One to look whether zero copy is there, and two for the first size.
+      let sink = try FalseSink(connections: 3) { $0 }
+      let saved = folder.file("figures.json")
+      let outcome = try Tool.run([
+        "bench", sink.endpoint, "--quick", "--subjects", "zero-copy", "--sizes", "4K,8K", "--rounds", "2",
+        "--connections", "0", "--save", saved,
+      ])
+      #expect(outcome.code == 1)
+      #expect(outcome.text.contains("\nhot: ") && outcome.text.contains("\n4 KiB  "))
+      #expect(!outcome.text.contains("8 KiB"))
+      #expect(outcome.errors.contains(sink.endpoint))
+      #expect(try decoded(Report.self, contents(of: saved)).cells.map(\.size) == [4096])
+      try sink.wait()
+    }
+  }
+
+  @Test("On a terminal it says where it is, and takes that away before the report")
+  func progress() throws {
+    let terminal = try Terminal()
+    defer { terminal.close() }
+    let bench = try Tool(["bench", "loopback"] + Self.few, errorsTo: terminal.inner)
+    #expect(bench.wait().code == 0)
+    let drawn = terminal.takeDrawn()
+    #expect(drawn.contains("] 0 % hot, 16 KiB, new connection 1 of 1"))
+    #expect(drawn.hasSuffix("\r\u{1B}[K"))
   }
 
   @Test("A sink of another version is told apart from a stranger")
@@ -184,6 +239,9 @@ struct BenchTests {
     #expect(try Tool.run(["bench"] + arguments).code == 64)
   }
 }
+
+/// Whether lanes can be made here: by root, with two commands.
+var mayMakeLanes: Bool { mayMakeNetworks && hasProgram("ip") && hasProgram("tc") }
 
 private func hasProgram(_ name: String) -> Bool {
   let path = getenv("PATH").map { String(cString: $0) } ?? ""

@@ -1,4 +1,5 @@
 import Testing
+import ZeroCopy
 
 @testable import ZeroCopyTool
 
@@ -32,6 +33,27 @@ struct PlanTests {
   func warmUp() {
     #expect(Plan.warmUp(4096) == 512)
     #expect(Plan.warmUp(1 << 20) == 64)
+  }
+
+  @Test("On a slow path a round is cut short, and so is the warming up")
+  func slowPath() throws {
+    // 4 MiB at 10 GiB/s, 1 Gbit/s and 100 Mbit/s; and 4 KiB at 100 Mbit/s.
+    #expect(Plan.sends(in: 0.03, cost: 0.0008, time: 0.0008) == 37)
+    #expect(Plan.sends(in: 0.03, cost: 0.0008, time: 0.034) == 17)
+    #expect(Plan.sends(in: 0.03, cost: 0.0008, time: 0.34) == 8)
+    #expect(Plan.sends(in: 0.03, cost: 0.000_003, time: 0.000_33) == 1818)
+    #expect(Plan.sends(in: 0.03, cost: 0, time: 0) == 1_000_000)
+
+    let sink = try FalseSink(connections: 1) { $0 }
+    let path = try BenchPath(.endpoint(Endpoint(parsing: sink.endpoint)))
+    let memory = try BenchMemory(size: 100_000, span: .hot, for: [.copy])
+    let sender = try Sender(.copy, over: path, from: memory)
+    _ = try sender.warmUp(64, until: 0)
+    #expect(sender.statistics.bytes == Greeting.size + 100_000)
+    _ = try sender.warmUp(64, until: .max)
+    #expect(sender.statistics.bytes == Greeting.size + 65 * 100_000)
+    try sender.end()
+    try sink.wait()
   }
 
   @Test("First sends are measured on fewer connections where they are large")

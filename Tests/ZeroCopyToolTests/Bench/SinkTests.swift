@@ -83,6 +83,84 @@ struct SinkTests {
     }
   }
 
+  @Test("A sender that has gone without a word is noticed, however long it may be silent")
+  func keepAlive() throws {
+    try withSink("127.0.0.1:0") { endpoint, _ in
+      let peer = try RawPeer.connect(to: endpoint)
+      defer { close(peer) }
+      try RawPeer.send(Greeting(.hello, nonce: 1).message, to: peer)
+      #expect(try answer(peer)?.kind == .welcome)
+      let port = try #require(endpoint.split(separator: ":").last.flatMap { UInt16($0) })
+      var timer = try #require(try Self.timer(localPort: port, ours: peer))
+      // What it has sent may be unacknowledged for a moment, and has a timer of its own.
+      for _ in 0..<100 where timer.kind != 2 {
+        usleep(20_000)
+        timer = try #require(try Self.timer(localPort: port, ours: peer))
+      }
+      #expect(timer.kind == 2, "none for keepalive")
+      // In hundredths of a second.
+      #expect(timer.left <= 6000)
+    }
+  }
+
+  /// What the kernel shows of the timer of a TCP connection's other end, which is on this machine.
+  private static func timer(localPort: UInt16, ours: CInt) throws -> (kind: Int, left: Int)? {
+    func hex(_ port: UInt16) -> String {
+      let digits = String(port, radix: 16, uppercase: true)
+      return String(repeating: "0", count: 4 - digits.count) + digits
+    }
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = try withUnsafeMutablePointer(to: &address) {
+      try $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        try checked(getsockname(ours, $0, &length), "getsockname")
+      }
+    }
+    let ends = (":" + hex(localPort), ":" + hex(UInt16(bigEndian: address.sin_port)))
+    let lines = try String(decoding: contents(of: "/proc/net/tcp"), as: UTF8.self).split(separator: "\n")
+    for fields in lines.map({ $0.split(separator: " ") })
+    where fields.count > 5 && fields[1].hasSuffix(ends.0) && fields[2].hasSuffix(ends.1) {
+      let parts = fields[5].split(separator: ":").compactMap { Int($0, radix: 16) }
+      if parts.count == 2 { return (parts[0], parts[1]) }
+    }
+    return nil
+  }
+
+  @Test("A sink that has gone before the end is told as that, and nobody is called a stranger")
+  func goneAtTheEnd() throws {
+    let sink = try FalseSink(connections: 1) { _ in nil }
+    let endpoint = try Endpoint(parsing: sink.endpoint)
+    var socket = try GreetedSocket.connect(to: endpoint)
+    try socket.writeAndFlush(randomBytes(100_000).span, timeout: .seconds(5), mode: .copy)
+    let told = try goneWords { try GreetedSocket.end(&socket, endpoint) }
+    #expect(told.contains("it has hung up"))
+    try sink.wait()
+  }
+
+  @Test("So is one of datagrams, that has ended, or was started anew", arguments: [false, true])
+  func datagramsGoneAtTheEnd(_ isAnew: Bool) throws {
+    let bound = try RawPeer.Bound(isDatagram: true)
+    let endpoint = try Endpoint(parsing: "udp:" + bound.endpoint)
+    let greeting = Background {
+      _ = try bound.take { Greeting($0).map { Greeting(.welcome, nonce: $0.nonce).message } }
+      if !isAnew { bound.close() }
+    }
+    var socket = try GreetedSocket.connect(to: endpoint)
+    try greeting.value()
+    defer { if isAnew { bound.close() } }
+    // Who was started anew has not heard of us, and says nothing.
+    _ = try goneWords { try GreetedSocket.end(&socket, endpoint) }
+  }
+
+  /// The words of a failure that has to say that the sink has gone.
+  private func goneWords(_ body: () throws -> Greeting) throws -> String {
+    let failure = #expect(throws: Failure.self) { _ = try body() }
+    let words = try #require(failure).description
+    #expect(words.contains("has not said what it received"))
+    #expect(!words.contains("nothing was sent"))
+    return words
+  }
+
   @Test("An endpoint where it cannot listen is named")
   func taken() throws {
     let other = try RawPeer.Bound()
