@@ -1,10 +1,11 @@
 // The floor that a pool is compared with: slots of memory, sent in turn by a plain, careful loop.
 //
-//   PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT|greet]
+//   PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT|warm|greet]
 //
 // With SEGMENT each send is cut into datagrams of so many bytes.
 //
-// With `greet` the peer is a `zerocopy sink`, which has to be greeted.
+// With `warm` the connection gets to know its path before anything is measured, by as many sends as in `zerocopy
+// bench`; with `greet` it does, too, and the peer is a `zerocopy sink`, which has to be greeted.
 // Does what PoolSender does, with the same memory laid out in the same way, and prints the same. A slot is sent
 // again only when its last send is done.
 #define _GNU_SOURCE
@@ -69,42 +70,31 @@ static double processor_time(void) {
          (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-int main(int argc, char **argv) {
-  bool greets = argc == 8 && strcmp(argv[7], "greet") == 0;
-  if (argc < 7 || argc > 8) {
-    fprintf(stderr,
-            "usage: PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS [SEGMENT|greet]\n");
-    return 2;
-  }
-  bool zerocopy = strcmp(argv[2], "zerocopy") == 0;
-  long count = number(argv[4], 1);
-  size_t size = (size_t)number(argv[5], 1);
-  size_t slots = (size_t)number(argv[6], 1);
-  size_t stride = (size + 4095) / 4096 * 4096;
-  char *memory = map(stride * slots, strcmp(argv[3], "huge") == 0);
+// The memory that is sent, and what of it is in flight.
+struct slots {
+  char *memory;
+  size_t size, stride, count, next;
   // How many ids were issued when a slot's last send was made.
-  uint64_t *ends = calloc(slots, sizeof *ends);
-  if (!ends) fail("calloc");
+  uint64_t *ends;
+  uint64_t issued, completed;
+};
 
-  int fd = open_connection(argv[1], zerocopy);
-  int segment = argc > 7 && !greets ? (int)number(argv[7], 1) : 0;
-  if (segment > 0 && setsockopt(fd, IPPROTO_UDP, 103 /* UDP_SEGMENT */, &segment, sizeof segment) < 0)
-    fail("UDP_SEGMENT");
-  if (greets) greet(fd);
+static void wait_for(int fd, struct slots *slots, uint64_t id) {
+  // Nothing is lost on this way, so that ids come in order, and counting them is enough.
+  while (slots->completed < id) {
+    uint64_t ids = reap(fd);
+    slots->completed += ids;
+    if (ids == 0) await(fd);
+  }
+}
+
+// Sends slot after slot, until all is done.
+static void send_in_turn(int fd, struct slots *slots, long count, bool zerocopy) {
   int flags = MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
-  uint64_t issued = 0, completed = 0;
   int since_reap = 0;
-  size_t slot = 0;
-
-  double before = processor_time();
   for (long i = 0; i < count; i++) {
-    // Nothing is lost on this way, so that ids come in order, and counting them is enough.
-    while (completed < ends[slot]) {
-      uint64_t ids = reap(fd);
-      completed += ids;
-      if (ids == 0) await(fd);
-    }
-    struct iovec piece = {memory + slot * stride, size};
+    wait_for(fd, slots, slots->ends[slots->next]);
+    struct iovec piece = {slots->memory + slots->next * slots->stride, slots->size};
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
     while (piece.iov_len > 0) {
       ssize_t sent = sendmsg(fd, &message, flags);
@@ -113,21 +103,47 @@ int main(int argc, char **argv) {
       piece.iov_base = (char *)piece.iov_base + sent;
       piece.iov_len -= (size_t)sent;
       if (!zerocopy) continue;
-      issued++;
+      slots->issued++;
       if (++since_reap == SENDS_A_REAP) {
         since_reap = 0;
-        completed += reap(fd);
+        slots->completed += reap(fd);
       }
     }
-    ends[slot] = issued;
-    if (++slot == slots) slot = 0;
+    slots->ends[slots->next] = slots->issued;
+    if (++slots->next == slots->count) slots->next = 0;
   }
-  while (completed < issued) {
-    uint64_t ids = reap(fd);
-    completed += ids;
-    if (ids == 0) await(fd);
+  wait_for(fd, slots, slots->issued);
+}
+
+int main(int argc, char **argv) {
+  bool greets = argc == 8 && strcmp(argv[7], "greet") == 0;
+  bool warms_up = greets || (argc == 8 && strcmp(argv[7], "warm") == 0);
+  if (argc < 7 || argc > 8) {
+    fprintf(stderr,
+            "usage: PlainPool [udp:]ADDRESS:PORT zerocopy|copy huge|standard COUNT SIZE SLOTS"
+            " [SEGMENT|warm|greet]\n");
+    return 2;
   }
-  double gibibytes = (double)size * (double)count / (double)(1 << 30);
+  bool zerocopy = strcmp(argv[2], "zerocopy") == 0;
+  long count = number(argv[4], 1);
+  struct slots slots = {.size = (size_t)number(argv[5], 1), .count = (size_t)number(argv[6], 1)};
+  slots.stride = (slots.size + 4095) / 4096 * 4096;
+  slots.memory = map(slots.stride * slots.count, strcmp(argv[3], "huge") == 0);
+  slots.ends = calloc(slots.count, sizeof *slots.ends);
+  if (!slots.ends) fail("calloc");
+
+  int fd = open_connection(argv[1], zerocopy);
+  int segment = argc > 7 && !warms_up ? (int)number(argv[7], 1) : 0;
+  if (segment > 0 && setsockopt(fd, IPPROTO_UDP, 103 /* UDP_SEGMENT */, &segment, sizeof segment) < 0)
+    fail("UDP_SEGMENT");
+  if (greets) greet(fd);
+  // As Plan.warmUp has it.
+  long first = (2 << 20) / (long)slots.size;
+  if (warms_up) send_in_turn(fd, &slots, first > 64 ? first : 64, zerocopy);
+
+  double before = processor_time();
+  send_in_turn(fd, &slots, count, zerocopy);
+  double gibibytes = (double)slots.size * (double)count / (double)(1 << 30);
   printf("%.6f\n", (processor_time() - before) / gibibytes);
   shutdown(fd, SHUT_WR);
   close(fd);

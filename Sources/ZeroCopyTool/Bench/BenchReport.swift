@@ -21,10 +21,13 @@ struct BenchReport: Encodable {
   var verdict: Verdict
 
   init(_ path: BenchPath, rounds: Int, cells: [Cell]) {
-    target = path.target.name
-    transport = Self.transport("\(path.endpoint)")
-    self.rounds = rounds
-    arrived = path.sent > 0 ? rounded(min(1, Double(path.arrived) / Double(path.sent))) : nil
+    let arrived = path.sent > 0 ? rounded(min(1, Double(path.arrived) / Double(path.sent))) : nil
+    self.init(
+      path.target.name, Self.transport("\(path.endpoint)"), rounds: rounds, arrived: arrived, cells: cells)
+  }
+
+  init(_ target: String, _ transport: String, rounds: Int, arrived: Double?, cells: [Cell]) {
+    (self.target, self.transport, self.rounds, self.arrived) = (target, transport, rounds, arrived)
     self.cells = cells
     verdict = Verdict(cells)
   }

@@ -9,7 +9,7 @@ struct Cell: Encodable {
     var cpuSecondsPerGib: Double?
     var lowerQuartile: Double?
     var upperQuartile: Double?
-    /// The median beside that of copying from the same memory.
+    /// The median beside that of copying: from the same pool where that is on huge pages, else from the caller's memory.
     var ofCopy: Double?
     /// In automatic mode: beside the better of copying and zero copy from the same memory.
     var ofBest: Double?
@@ -77,11 +77,12 @@ struct Cell: Encodable {
     return own / reference
   }
 
-  /// What automatic mode cost beside the better of copying and zero copy from the same memory.
+  /// What automatic mode cost beside the better of copying and zero copy from the same memory: beside copying where
+  /// no zero-copy send passed, and `nil` where none was to be measured.
   func automaticOfBest(_ memory: Subject.Memory) -> Double? {
     let (automatic, copy, zeroCopy): (Subject, Subject, Subject) =
       memory == .hugePool ? (.hugePoolAutomatic, .hugePoolCopy, .hugePool) : (.automatic, .copy, .zeroCopy)
-    guard let own = cost(automatic), let copied = cost(copy) else { return nil }
+    guard let own = cost(automatic), let copied = cost(copy), outcome(zeroCopy) != nil else { return nil }
     let best = min(copied, cost(zeroCopy) ?? copied)
     return best > 0 ? own / best : nil
   }
@@ -90,7 +91,8 @@ struct Cell: Encodable {
 }
 
 extension Subject {
-  /// Copying from the same memory, where that is measured.
+  /// Copying from the same kind of pages. A pool on ordinary ones has more memory than the caller's, where sends are
+  /// large and the span is not.
   var reference: Subject {
     switch self {
     case .hugePool, .hugePoolAutomatic, .hugePoolCopy: .hugePoolCopy

@@ -1,20 +1,21 @@
 /// The figures as a picture, an SVG file: a column a span, a line a subject with its name at its end. Above, the
-/// processor time of a GiB over the size of a send; below, the same beside copying.
+/// processor time of a GiB over the size of a send; below, the same beside copying. Of `copyAgain` it has no line: that
+/// is the spread, which is told in words.
 struct Chart {
   let svg: String
 
-  /// From the lowest line to the uppermost; what is not among them is in the table only.
-  private static let lines: [ChartLine] = [
+  /// From the lowest line to the uppermost.
+  static let lines: [ChartLine] = [
+    ChartLine(.automatic, "automatic", "#f4a6c8", "stroke-width:7;stroke-opacity:.6"),
     ChartLine(.hugePoolAutomatic, "automatic, huge pages", "#c77dff", "stroke-width:7;stroke-opacity:.6"),
     ChartLine(.copy, "copy", "#8a8a8a", "stroke-width:2.5"),
+    ChartLine(.hugePoolCopy, "copy, huge pages", "#b5a642", "stroke-width:2"),
     ChartLine(.zeroCopy, "zero copy", "#e07a1f", "stroke-width:2.5"),
     ChartLine(.pool, "pool", "#2a8fd6", "stroke-width:2"),
     ChartLine(.hugePool, "pool, huge pages", "#1a9e6b", "stroke-width:2.5"),
     ChartLine(.plainCopy, "C, copy", "#8a8a8a", "stroke-width:1.5;stroke-dasharray:3 4"),
     ChartLine(.plainZeroCopy, "C, huge pages", "#1a9e6b", "stroke-width:1.5;stroke-dasharray:3 4"),
   ]
-  private static let automaticAlone = ChartLine(
-    .automatic, "automatic", "#c77dff", "stroke-width:7;stroke-opacity:.6")
 
   private static let columnWidth = 620.0
   private static let height = 760.0
@@ -22,7 +23,8 @@ struct Chart {
   init(_ report: BenchReport) {
     let spans = Span.allCases.filter { span in report.cells.contains { $0.span == span } }
     let width = Self.columnWidth * Double(max(1, spans.count))
-    let lines = Self.lines(of: report.cells)
+    let lines = Self.lines.filter { line in report.cells.contains { $0.cost(line.subject) != nil } }
+    let spread = report.verdict.spread.map { "; two equal subjects differ by \(percent($0))" } ?? ""
     func values(_ value: (Cell, Subject) -> Double?) -> [Double] {
       report.cells.flatMap { cell in lines.compactMap { value(cell, $0.subject) } }
     }
@@ -38,7 +40,7 @@ struct Chart {
       "<rect class=\"back\" width=\"100%\" height=\"100%\"/>",
       SVG.text(20, 30, "What it costs to send: \(Self.place(report))", "class=\"title\""),
       SVG.text(
-        20, 51, "\(report.machine.text); medians of \(report.rounds) rounds; lower is better",
+        20, 51, "\(report.machine.text); medians of \(report.rounds) rounds\(spread); lower is better",
         "class=\"small\""),
     ]
     for (index, span) in spans.enumerated() {
@@ -46,8 +48,7 @@ struct Chart {
       let left = Double(index) * Self.columnWidth
       parts.append(
         SVG.text(
-          left + 62, 86, "\(span.rawValue): out of \(formatted(size: span.bytes)) of memory in turn",
-          "class=\"name\""))
+          left + 62, 86, span.description(sizes: cells.map(\.size)), "class=\"name\""))
       let above = Plot(cells: cells, lines: lines, scale: costs, left: left, top: 122, bottom: 400) {
         $0.cost($1)
       }
@@ -59,14 +60,6 @@ struct Chart {
       parts.append(SVG.text(left + 246, 743, "size of a send", "class=\"small\" text-anchor=\"middle\""))
     }
     svg = parts.joined(separator: "\n") + "\n</svg>\n"
-  }
-
-  private static func lines(of cells: [Cell]) -> [ChartLine] {
-    let measured = ([automaticAlone] + lines).filter { line in cells.contains { $0.cost(line.subject) != nil }
-    }
-    // From the better memory, where both were measured.
-    let hasBoth = measured.contains { $0.subject == .hugePoolAutomatic }
-    return measured.filter { $0.subject != .automatic || !hasBoth }
   }
 
   private static func place(_ report: BenchReport) -> String {

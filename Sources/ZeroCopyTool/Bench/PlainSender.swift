@@ -11,11 +11,10 @@ struct PlainSender {
 
   /// - Returns: Processor seconds a GiB.
   func cost(_ subject: Subject, of sends: Int, size: Int, buffers: Int) throws -> Double {
-    var arguments = [
+    let arguments = [
       program, "\(path.endpoint)", subject.mode == .copy ? "copy" : "zerocopy", "huge", "\(sends)", "\(size)",
-      "\(buffers)",
+      "\(buffers)", path.isDatagram ? "warm" : "greet",
     ]
-    if !path.isDatagram { arguments.append("greet") }
     let (process, output) = try start(arguments)
     let line = output.line()
     try? output.close()

@@ -62,7 +62,7 @@ enum Subject: String, CaseIterable, ExpressibleByArgument {
   }
 }
 
-/// How much memory is sent in turn.
+/// How much memory is sent in turn. It has room for one send at least, and a pool for a few.
 enum Span: String, CaseIterable, Codable {
   /// What stays in a processor's cache.
   case hot
@@ -70,4 +70,12 @@ enum Span: String, CaseIterable, Codable {
   case cold
 
   var bytes: Int { self == .hot ? 256 << 10 : 64 << 20 }
+
+  /// "hot: out of 256 KiB in turn", and what holds instead where sends of these sizes need more.
+  func description(sizes: [Int]) -> String {
+    let needed = (sizes.max() ?? 0) * BenchMemory.fewestBuffers
+    let exception =
+      needed > bytes ? ", but one send at least, and \(BenchMemory.fewestBuffers) of a pool" : ""
+    return "\(rawValue): out of \(formatted(size: bytes)) in turn\(exception)"
+  }
 }

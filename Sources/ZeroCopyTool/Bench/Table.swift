@@ -12,7 +12,7 @@ struct Table {
     for span in Span.allCases {
       let cells = report.cells.filter { $0.span == span }
       guard !cells.isEmpty else { continue }
-      lines += ["", "\(span.rawValue): out of \(formatted(size: span.bytes)) in turn"] + Self.rows(cells)
+      lines += ["", span.description(sizes: cells.map(\.size))] + Self.rows(cells)
     }
     let notes = Set(
       report.cells.flatMap { cell in

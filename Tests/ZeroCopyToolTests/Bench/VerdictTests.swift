@@ -94,6 +94,21 @@ struct VerdictTests {
         + " everywhere (worst 1.03 at 4 KiB cold).")
   }
 
+  @Test("Automatic mode is not judged where zero copy was not measured beside it")
+  func automaticAlone() {
+    let alone = cell(4096, [.copy: 0.2, .automatic: 0.2, .hugePoolCopy: 0.2, .hugePoolAutomatic: 0.2])
+    #expect(alone.automaticOfBest(.callers) == nil && alone.automaticOfBest(.hugePool) == nil)
+    #expect(Verdict([alone]).sentences.isEmpty)
+    // Where a limit kept it from being measured, copying is what there is.
+    let limited = Cell(
+      span: .cold, size: 4096,
+      outcomes: [
+        Cell.Outcome(.copy, costs: [0.2]), Cell.Outcome(.zeroCopy, costs: [], note: "a limit"),
+        Cell.Outcome(.automatic, costs: [0.25]),
+      ])
+    #expect(limited.automaticOfBest(.callers) == 1.25)
+  }
+
   @Test("The first sends of connections are summed up beside it")
   func firstSends() {
     let verdict = Verdict([
