@@ -6,7 +6,7 @@ struct Chart {
 
   /// From the lowest line to the uppermost.
   static let lines: [ChartLine] = [
-    ChartLine(.automatic, "automatic", "#f4a6c8", "stroke-width:7;stroke-opacity:.6"),
+    ChartLine(.automatic, "automatic", "#e0609f", "stroke-width:7;stroke-opacity:.6"),
     ChartLine(.hugePoolAutomatic, "automatic, huge pages", "#c77dff", "stroke-width:7;stroke-opacity:.6"),
     ChartLine(.copy, "copy", "#8a8a8a", "stroke-width:2.5"),
     ChartLine(.hugePoolCopy, "copy, huge pages", "#b5a642", "stroke-width:2"),

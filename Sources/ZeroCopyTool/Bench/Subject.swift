@@ -75,7 +75,7 @@ enum Span: String, CaseIterable, Codable {
   func description(sizes: [Int]) -> String {
     let needed = (sizes.max() ?? 0) * BenchMemory.fewestBuffers
     let exception =
-      needed > bytes ? ", but one send at least, and \(BenchMemory.fewestBuffers) of a pool" : ""
+      needed > bytes ? ", but one send at least, and \(BenchMemory.fewestBuffers) buffers of a pool" : ""
     return "\(rawValue): out of \(formatted(size: bytes)) in turn\(exception)"
   }
 }
