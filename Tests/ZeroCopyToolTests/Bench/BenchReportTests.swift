@@ -63,7 +63,9 @@ struct BenchReportTests {
     let few = "hot: out of 256 KiB in turn"
     #expect(lines(report(sizes: [4096, 32_768]), with: "hot") == [few[...]])
     #expect(
-      lines(report(sizes: [4096, 65_536]), with: "hot") == ["\(few), but one send at least, and 8 buffers of a pool"])
+      lines(report(sizes: [4096, 65_536]), with: "hot") == [
+        "\(few), but one send at least, and 8 buffers of a pool"
+      ])
   }
 
   @Test("The chart has a line a subject, with its name, but for what is only the spread", arguments: [1, 3])
