@@ -39,8 +39,8 @@ public struct Configuration: Sendable {
 
   /// The fewest bytes a second that the peer must acknowledge while a call waits for it. A call that has waited for
   /// two seconds below that throws `.peerTooSlow`. It tells a peer that trickles from one that is alive, which no
-  /// time-out does. For TCP and UNIX sockets: of other datagrams, and of vsock, the kernel tells only what has not left
-  /// this machine yet, and that is what counts there.
+  /// time-out does. For TCP and UNIX sockets: of UDP and vsock the kernel tells only what has not left this machine
+  /// yet, and nothing else counts there.
   public var leastRate: Int?
 
   /// What earlier sockets with this configuration have found out about the cost of zero copy on their paths, and
@@ -55,8 +55,8 @@ public struct Configuration: Sendable {
   /// system cannot. A call may say otherwise for its own send. `nil`: a send is one datagram.
   ///
   /// A segment has to fit a packet of the path (its MTU less 28 bytes of headers, 48 for IPv6), and a send must not be
-  /// more than 65,507 bytes (65,527 over IPv6), nor more segments than the kernel makes of one: 64, and 128 from Linux 6.9 on. One send
-  /// takes one notification, and costs little more than one datagram.
+  /// more than 65,507 bytes (65,527 over IPv6), nor more segments than the kernel makes of one: 64, and 128 from Linux
+  /// 6.9 on. One send takes one notification, and costs little more than one datagram.
   public var segmentSize: Int?
 
   /// What is not named is as a connection wants it that moves large memory: automatic mode, ten seconds to

@@ -15,8 +15,8 @@ extension ZeroCopySocket {
   ///   elsewhere, and what is in flight may never be acknowledged: `abort()`. `.connectionLost`: the
   ///   connection failed and no call has said so before; `remaining` is 0. `.closed`, `.system`. Where the rest of a
   ///   buffer could not be sent, what `writeAll` throws, `.inFlightLimit`, `.lockedMemoryLimit` and
-  ///   `.notificationMemoryLimit` among it: where `isSocketUsable` the
-  ///   socket still has the rest, flush again, or `abort()`.
+  ///   `.notificationMemoryLimit` among it: where `isSocketUsable` the socket still has the rest, flush again, or
+  ///   `abort()`.
   @discardableResult
   public mutating func flush(timeout: Duration) throws(ZeroCopyError) -> FlushResult {
     try connection.checkOpen()
