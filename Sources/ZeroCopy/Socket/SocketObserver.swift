@@ -11,8 +11,8 @@ public protocol SocketObserver: Sendable {
   func opened(_ availability: Availability, peer: String)
 
   /// So much was done since this was told last; `inFlight` and `bytesInFlight` are what they are now. Told when
-  /// notifications are read (once for 64 sends at most, or for 4 on vsock, and while a call waits), where sends are
-  /// copied once 64 of them have not been told, before the next one, and when the socket ends.
+  /// notifications are read (once for 64 sends at most, or for 4 on vsock, and while a call waits), before a send that is
+  /// copied, once for 64 sends at most, and when the socket ends.
   func progressed(_ since: Statistics, peer: String)
 
   /// `.automatic` has found out which way is cheaper for a size.

@@ -72,7 +72,7 @@ extension Connection {
   private mutating func attemptCopy(
     _ datagrams: DatagramList, _ mode: WriteMode, _ waiting: Waiting
   ) -> Batch {
-    if telling != nil { tellSends() }
+    if statistics.sends >= sendsToLook { lookAround() }
     let result = unsafe czc_send_datagrams(
       number, datagrams.start, CInt(datagrams.count), waiting.flags, segments.ofCall)
     guard result > 0 else { return .refused(.failed(Errno(rawValue: -result))) }

@@ -112,7 +112,10 @@ extension Connection {
   // Inlined, because a call and its results cost a fifth of what the library adds to a send.
   @inline(__always)
   private mutating func attempt(_ pieces: Pieces, zeroCopy: Bool, _ waiting: Waiting) -> Attempt {
-    guard zeroCopy else { return unsafe attemptCopy(pieces, waiting) }
+    guard zeroCopy else {
+      if statistics.sends >= sendsToLook { lookAround() }
+      return unsafe attemptCopy(pieces, waiting)
+    }
     if ids.areCounted { return unsafe attemptPacket(pieces, waiting) }
     if inFlight.count > 0 || isMistrusted, let hindrance = unsafe hindrance(byteCount: pieces.byteCount) {
       return .shortage(hindrance)
@@ -155,8 +158,7 @@ extension Connection {
     return unsafe czc_send(number, pieces.start, pieces.count, flags)
   }
 
-  mutating func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
-    if telling != nil { tellSends() }
+  func attemptCopy(_ pieces: Pieces, _ waiting: Waiting) -> Attempt {
     let result = unsafe transmit(pieces, waiting.flags)
     if result >= 0 { return .accepted(Int(result)) }
     return .failed(Errno(rawValue: CInt(-result)))

@@ -16,18 +16,27 @@ extension Connection {
     return statistics
   }
 
+  /// What nothing else would do while sends are copied: tells of them, for no notification is read, and asks what the
+  /// path takes by now.
+  @inline(never)
+  mutating func lookAround() {
+    tellProgress()
+    segments.lookAgain(number, facts)
+    planLook()
+  }
+
+  /// When to look around: seldom enough for a system call to cost nothing, and never where there is nothing to see.
+  mutating func planLook() {
+    guard telling != nil || facts.isInternetDatagram else { return }
+    sendsToLook = statistics.sends + (telling == nil ? 1024 : 64)
+  }
+
   @inline(never)
   mutating func tellProgress() {
     let now = currentStatistics
     guard let before = telling?.told, now != before else { return }
     telling?.told = now
     if let telling { telling.observer.progressed(now.since(before), peer: telling.peer) }
-  }
-
-  /// Tells what was copied, now and then: a socket that reads no notifications would be silent to its end.
-  @inline(never)
-  mutating func tellSends() {
-    if let told = telling?.told.sends, statistics.sends - told >= 64 { tellProgress() }
   }
 
   /// The policy has decided something: for later sockets, too.

@@ -73,6 +73,8 @@ struct Connection: ~Copyable, Sendable {
   let fate = Fate()
   /// Who hears of it, if anybody.
   var telling: Telling?
+  /// At how many sends one that is copied looks around first.
+  var sendsToLook = Int.max
   var isLossTold = false
 
   var isDatagram: Bool { facts.type == CZC_DATAGRAM }
@@ -99,6 +101,7 @@ struct Connection: ~Copyable, Sendable {
       let peer = unsafe describe { unsafe czc_peer_address_text(number, $0, $1) }
       telling = Telling(observer: observer, peer: peer)
     }
+    planLook()
     defer { telling?.observer.opened(self.availability, peer: telling?.peer ?? "") }
     guard hasHistory else { return }
     checkEarlierSends()

@@ -12,18 +12,12 @@ struct Segments: Sendable {
   var ofCall: UInt16 = 0
   /// What keeps a send from being cut at all.
   private let hindrance: Hindrance?
-  /// The most bytes of a datagram that go as one packet; more is cut into fragments. As it was when it was asked.
+  /// The most bytes of a datagram that go as one packet; more is cut into fragments. As it was when the path was asked.
   private var longestPacket: Int
-  /// How many sends were longer.
-  private var tooLong: UInt = 0
-  /// Whom to ask again.
-  private let number: CInt
-  private let facts: czc_socket_facts
 
   private enum Hindrance { case notUDP, system }
 
   init(of number: CInt, _ facts: czc_socket_facts) {
-    (self.number, self.facts) = (number, facts)
     guard facts.isInternetDatagram else {
       (ofSocket, hindrance, longestPacket) = (0, .notUDP, .max)
       return
@@ -36,19 +30,15 @@ struct Segments: Sendable {
 
   /// Whether the kernel copies a datagram on its way out although it were asked not to: what does not fit a
   /// packet is cut into fragments, and copied (rule 21). Where a send is cut into segments, it is they that have to fit.
-  mutating func arePathCopied(byteCount: Int) -> Bool {
+  func arePathCopied(byteCount: Int) -> Bool {
     let segment = ofCall > 0 ? Int(ofCall) : ofSocket > 0 ? ofSocket : .max
-    let packet = min(byteCount, segment)
-    return packet > longestPacket && isStillTooLong(packet)
+    return min(byteCount, segment) > longestPacket
   }
 
-  /// A path may come to take longer packets: asks again, now and then. Where it takes shorter ones, `.automatic` sees
-  /// it by the cost.
-  @inline(never)
-  private mutating func isStillTooLong(_ packet: Int) -> Bool {
-    tooLong &+= 1
-    if tooLong % 1024 == 0 { longestPacket = facts.longestPacket(number) ?? .max }
-    return packet > longestPacket
+  /// Asks the path again what it takes. Where that has become less, `.automatic` sees it by the cost, too.
+  mutating func lookAgain(_ number: CInt, _ facts: czc_socket_facts) {
+    guard facts.isInternetDatagram else { return }
+    longestPacket = facts.longestPacket(number) ?? .max
   }
 
   /// Why sends cannot be cut into datagrams of so many bytes.
