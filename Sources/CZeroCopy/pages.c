@@ -206,7 +206,10 @@ int czc_replace_pages(void *memory, size_t length, int pages) {
   int result = fresh_pages(memory, length, pages, MAP_FIXED);
   // A MAP_FIXED that failed may have left a hole, which another thread's mapping may have filled since.
   if (result < 0) result = fresh_pages(memory, length, CZC_PAGES_STANDARD, MAP_FIXED_NOREPLACE);
-  // Pages that are not there yet come when they are written to.
+  // Ordinary pages that are not there yet come when they are written to. Of huge ones that were promised there may be
+  // none, or a control group allows no more: to write to those ends the process (rule 26).
+  if (result < 0 || populate(memory, length) == 0 || pages != CZC_PAGES_RESERVED) return result;
+  result = fresh_pages(memory, length, CZC_PAGES_STANDARD, MAP_FIXED);
   if (result == 0) populate(memory, length);
   return result;
 }

@@ -27,14 +27,19 @@ public enum ReservedPages {
   /// Takes all that nobody has for the length of a body.
   public static func takingAll(_ body: () throws -> Void) rethrows {
     var taken: [UnsafeMutableRawPointer] = []
-    let hugePages: CInt = 0x40000  // MAP_HUGETLB
-    while let page = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | hugePages, -1, 0),
-      page != MAP_FAILED
-    {
-      taken.append(page)
-    }
+    while let page = takeOne() { taken.append(page) }
     defer { for page in taken { munmap(page, size) } }
     try body()
+  }
+
+  private static func takeOne() -> UnsafeMutableRawPointer? {
+    let hugePages: CInt = 0x40000  // MAP_HUGETLB
+    let page = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | hugePages, -1, 0)
+    guard let page, page != MAP_FAILED else { return nil }
+    // MADV_POPULATE_WRITE, which fails where a store would end the process: a page that is only reserved can be missing.
+    if madvise(page, size, 23) == 0 { return page }
+    munmap(page, size)
+    return nil
   }
 }
 
