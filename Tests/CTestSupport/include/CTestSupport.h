@@ -32,4 +32,8 @@ int cts_open_tap(int buffer, int patience);
 // How many packets it had no room for, since this was last asked; -errno.
 int cts_tap_missed(int fd);
 
+// From now on, and for good, socket(2) of that family answers the calling thread EAFNOSUPPORT, as a kernel does that
+// has no such family.
+int cts_refuse_family(int family);
+
 #endif

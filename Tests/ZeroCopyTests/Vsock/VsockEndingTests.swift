@@ -1,3 +1,4 @@
+import CTestSupport
 import SystemPackage
 import TestSupport
 import Testing
@@ -51,6 +52,20 @@ struct VsockEndingTests {
     #expect(pool.statistics.quarantined == 2)
     let (byteCount, wrongAt) = try server.readPattern()
     #expect(byteCount == 2 << 16 && wrongAt == nil)
+  }
+
+  @Test("With the rest of a buffer it reads the part that was accepted, and then the end: vsock has no reset")
+  func droppedWithRest() throws {
+    let pool = try BufferPool(bufferSize: 1 << 20, count: 1, pages: .standard)
+    var pair = try Connected.onVsock(client: Configuration(mode: .zeroCopy))
+    let isTaken = try pair.client.trySend(pool.filled()).isNone
+    #expect(isTaken)
+    let accepted = pair.client.statistics.bytes
+    #expect((1..<pool.bufferSize).contains(accepted))
+    var server = pair.dropClient().take()
+    #expect(pool.scribbleOverAllFree() == 1)
+    let (byteCount, wrongAt) = try server.readPattern()
+    #expect(byteCount == accepted && wrongAt == nil)
   }
 
   @Test("One that goes with everything unread gives the memory back, and the next write says so")
@@ -140,6 +155,26 @@ struct VsockEndpointTests {
       #expect(
         failure?.errno != .operationNotSupportedByDevice
           || failure?.description.contains("no way to that CID") == true)
+    }
+  }
+
+  @Test("A system without vsock says so, whoever connects or listens")
+  func noVsock() throws {
+    try onOwnThread {
+      try #require(cts_refuse_family(40) == 0)
+      let connecting = error { () throws(ZeroCopyError) in
+        _ = try ZeroCopySocket.connect(to: .vsock(cid: 1, port: 1))
+      }
+      #expect(connecting?.code == .connectFailed)
+      #expect(connecting?.errno == .addressFamilyNotSupported)
+      #expect(connecting?.description.contains("no way to that CID") == true)
+      let listening = error { () throws(ZeroCopyError) in
+        _ = try ZeroCopyListener(binding: Vsock.freeEndpoint)
+      }
+      #expect(listening?.code == .listenFailed)
+      #expect(listening?.errno == .addressFamilyNotSupported)
+      // The others are there.
+      #expect(try Connected().client.availability == .available)
     }
   }
 }

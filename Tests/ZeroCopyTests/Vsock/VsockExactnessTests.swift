@@ -13,7 +13,8 @@ struct VsockExactnessTests {
     var pair = try Connected.onVsock()
     let peer = pair.serve { try $0.readPattern(isSlow: true) }
     var sender = ScribblingSender(slots: 6, byteCount: 4 << 20)
-    for send in 0..<TestScale.scaled(sends) {
+    // All of them on a slow machine too: this is what shows that nothing is released early.
+    for send in 0..<sends {
       let isLarge = send % 50 == 49
       let byteCount = isLarge ? 4 << 20 : Int(exp2(Double.random(in: 0...18, using: &random)))
       try sender.send(
