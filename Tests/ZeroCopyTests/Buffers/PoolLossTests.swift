@@ -10,7 +10,7 @@ struct PoolLossTests {
     .enabled(if: (1...1 << 18).contains(mostMappings ?? 0), "needs vm.max_map_count of 262,144 at most"))
   func lost() async {
     await #expect(processExitsWith: .success) {
-      let size = 100_000
+      let size = 50_000
       var places: [UnsafeRawBufferPointer] = []
       do {
         let pool = try BufferPool(bufferSize: size, count: 4, pages: .standard)

@@ -5,7 +5,7 @@ import ZeroCopy
 
 @Suite("A pool on huge pages that the system has reserved", .serialized, .reservedPages(12))
 struct ReservedPagesTests {
-  private static let size = 100_000
+  private static let size = 50_000
 
   @Test("It gets them, each buffer begins at one of its own, and all are free again when it has gone")
   func there() throws {
