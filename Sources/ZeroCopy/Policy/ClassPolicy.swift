@@ -34,16 +34,17 @@ package struct ClassPolicy: Sendable {
     schedule()
   }
 
-  /// The way of the next window, and whether it is another one than that of the sends before it.
-  var nextWindow: (zeroCopy: Bool, changes: Bool) {
+  /// The way of the next window, whether it is another one than that of the sends before it, and whether it is but a
+  /// look.
+  var nextWindow: (zeroCopy: Bool, changes: Bool, isLook: Bool) {
     switch reason {
-    case .expected: return (usesZeroCopy, false)
+    case .expected: return (usesZeroCopy, false, false)
     case .trying:
       // There, back, back, there: what is deferred from one window to the next falls on both alike.
       let other = tried % 4 == 1 || tried % 4 == 2
-      return (usesZeroCopy != other, tried % 4 == 1 || (tried % 4 == 3 && pace.rest == 0))
+      return (usesZeroCopy != other, tried % 4 == 1 || (tried % 4 == 3 && pace.rest == 0), false)
     case .learnt, .measured, .equal:
-      return (usesZeroCopy != probes, probes)
+      return (usesZeroCopy != probes, probes, probes)
     }
   }
 

@@ -163,9 +163,10 @@ package struct CostPolicy: Sendable {
 
   @inline(never)
   private mutating func openWindow(_ size: SizeClass) {
-    let (zeroCopy, changes) = classes[size].nextWindow
+    let (zeroCopy, changes, isLook) = classes[size].nextWindow
     let pace = classes[size].pace
-    window = Window(size: size, zeroCopy: zeroCopy, skip: changes ? pace.skip : 0, left: pace.window)
+    window = Window(
+      size: size, zeroCopy: zeroCopy, skip: changes ? pace.skip : 0, left: isLook ? pace.look : pace.window)
   }
 
   @inline(never)

@@ -7,6 +7,8 @@
 struct Pace: Sendable {
   /// Sends of a window.
   let window: Int
+  /// Of one that looks at the other way: as many, or fewer where that is not there to be measured, but to be seen.
+  let look: Int
   /// Sends between a change and the window that measures it.
   let skip: Int
   /// Sends of the way in use after each turn of the other one, while both are tried: the first sends of a connection
@@ -42,6 +44,7 @@ struct Pace: Sendable {
     let bytes = size.range.lowerBound
     if isDatagram {
       window = min(max((96 << 10) / bytes, 2), 8)
+      look = window
       skip = window / 2
       // The first 64 sends, or 2 MiB, go the way that is expected to be cheaper where that is not clear.
       (rest, settling) = (8, bytes < 48 << 10 ? max(64, (2 << 20) / bytes) : 1)
@@ -54,6 +57,7 @@ struct Pace: Sendable {
       mostProbing = max(leastProbing, (32 << 20) / bytes / window)
     } else if bytes < 2 << 20 {
       window = max(2, (2 << 20) / bytes)
+      look = max(2, window / 2)
       skip = window / 2
       // The first sends go the way that is expected to be cheaper, unless they are so long that there are not many.
       (rest, settling) = (0, bytes < 1 << 20 ? max(64, window) : 1)
@@ -65,7 +69,7 @@ struct Pace: Sendable {
       (leastProbing, mostProbing) = (8, (32 << 20) / (window * bytes))
     } else {
       // 64 MiB are few sends of such a size: a look at the other way costs much, and there is no time for many.
-      (window, skip, rest, settling) = (1, 1, 0, 1)
+      (window, look, skip, rest, settling) = (1, 1, 1, 0, 1)
       (leastWindows, mostWindows, leastWindowsFarApart) = (3, 5, 3)
       interval = 6
       (changeAllowance, changeSum) = (0.15, 2)
