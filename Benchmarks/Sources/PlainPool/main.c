@@ -99,6 +99,11 @@ static void send_in_turn(int fd, struct slots *slots, long count, bool zerocopy)
     while (piece.iov_len > 0) {
       ssize_t sent = sendmsg(fd, &message, flags);
       if (sent < 0 && errno == EINTR) continue;
+      // A limit on what is in flight: it is over when some of that has come back.
+      if (sent < 0 && errno == ENOBUFS && slots->issued > slots->completed) {
+        wait_for(fd, slots, slots->completed + 1);
+        continue;
+      }
       if (sent < 0) fail("sendmsg");
       piece.iov_base = (char *)piece.iov_base + sent;
       piece.iov_len -= (size_t)sent;
