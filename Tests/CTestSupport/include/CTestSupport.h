@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "Faults.h"
+#include "OptionMemory.h"
+#include "Sockmap.h"
 
 // Takes CAP_IPC_LOCK from the calling thread, makes it another user where it may, and lets the process lock so
 // many bytes: other threads of root keep the capability, and with it no limit. What the limit was before is
