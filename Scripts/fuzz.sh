@@ -49,7 +49,7 @@ build_ledger() {
   swiftc "${flags[@]}" -wmo -I "$built/Modules" -module-name ZeroCopy -emit-module \
     -emit-module-path "$place/ZeroCopy.swiftmodule" -c -o "$place/ZeroCopy.o" Sources/ZeroCopy/Ledger/*.swift
   swiftc "${flags[@]}" -wmo -I "$built/Modules" -I "$place" -module-name LedgerFuzz -use-ld=lld \
-    -o "$place/ledger" Fuzz/ledger/*.swift Tests/ZeroCopyTests/Ledger/{LedgerModel,CountModel}.swift \
+    -o "$place/ledger" Fuzz/ledger/*.swift Tests/ZeroCopyTests/Ledger/{AccountModel,SimulatedKernel}.swift \
     "$place/ZeroCopy.o" "$built"/{DequeModule,InternalCollectionsUtilities}.build/*.o
 }
 

@@ -1,16 +1,14 @@
 import Glibc
 
-/// libFuzzer's target for the ledger: bytes become the history of one socket, which the ledger and the tests'
-/// own naive model live through together. Every id must release its send once, and never before its
-/// notification.
+/// libFuzzer's target for the ledger: bytes become the history of one socket, which the account and the tests' own
+/// kernel, known to the last block, live through together. Nothing may be released early, and nothing held for ever.
 ///
-/// The first byte chooses what is led through the history: 0 the numbers of sends that take one id each, 1
-/// the count of sends that take an unknown number of ids.
+/// Four bytes say what kind of socket it is, what may happen to it, and where its ids begin; then one byte each says
+/// which event comes, and how much of it.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   var events = EventReader(UnsafeRawBufferPointer(start: start, count: count))
-  let problem = events.byte() & 1 == 0 ? liveBySends(&events) : liveByCounting(&events)
-  if let problem {
+  if let problem = live(&events) {
     print("the ledger is wrong: \(problem)")
     fflush(nil)
     abort()
@@ -18,65 +16,66 @@ public func testOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   return 0
 }
 
-/// Two bytes say how far below the wrap the ids begin. Then events: one byte each says which, and how many.
-private func liveBySends(_ events: inout EventReader) -> String? {
-  var model = LedgerModel(base: 0 &- UInt32(events.short()))
-  while !events.isAtEnd {
-    let event = events.byte()
-    var problem: String?
-    switch event & 7 {
-    case 0, 1:
-      for _ in 0...event >> 3 where problem == nil { problem = model.reserve() }
-    case 2: problem = model.takeBack()
-    case 3, 4:
-      // In flight, from the oldest on.
-      let first = model.oldest + events.byte()
-      problem = model.report(first, first + event >> 3)
-    case 5:
-      // Near the newest, and perhaps above it.
-      let first = model.sends - events.byte()
-      problem = model.report(first, first + event >> 3)
-    case 6:
-      // Done long ago, in part or wholly.
-      let first = model.oldest - events.byte()
-      problem = model.report(first, first + event >> 3)
-    default:
-      // Whatever 32 bits can say.
-      let first = model.oldest + Int(Int32(bitPattern: events.word()))
-      problem = model.report(first, first + Int(events.word()))
-    }
-    if let problem = problem ?? model.differenceInDetail() { return problem }
+private func live(_ events: inout EventReader) -> String? {
+  let fate = AccountModel.Fate(readingFrom: &events)
+  var model = AccountModel(fate)
+  while !events.isAtEnd, !model.hasEnded {
+    if let problem = step(&model, fate, &events) { return problem }
   }
-  return model.finish()
+  return model.end()
 }
 
-/// Two bytes say how far below the wrap the ids begin, 0 for the first id of all. Then events, as above.
-private func liveByCounting(_ events: inout EventReader) -> String? {
-  let distance = events.short()
-  var model = CountModel(after: distance == 0 ? 0 : (1 << 32) - distance)
-  while !events.isAtEnd {
-    let event = events.byte()
-    let problem: String?
-    switch event & 7 {
-    case 0, 1: problem = model.send(taking: 1 + event >> 3)
-    case 2: problem = model.refusedSend(isCounted: event >> 3 & 1 == 1)
-    case 3: problem = model.settle(over: event >> 3)
-    case 4: problem = model.miscount(leavingOut: event >> 3)
-    case 5: problem = reportIssued(&model, model.next - events.byte(), event >> 3)
-    case 6: problem = reportIssued(&model, model.contiguous + events.byte(), event >> 3)
-    default:
-      let offset = Int(Int32(bitPattern: events.word()))
-      let (first, last) = (model.contiguous + offset, model.contiguous + offset + Int(events.word()))
-      problem =
-        model.isCounted && (first < 0 || last >= model.issued) ? model.reportNeverIssued(first, last) : nil
+private func step(
+  _ model: inout AccountModel, _ fate: AccountModel.Fate, _ events: inout EventReader
+) -> String? {
+  let event = events.byte()
+  let amount = event >> 4
+  switch event & 15 {
+  case 0, 1, 2: return model.send(1 + amount * 5_000, ids: fate.ids(amount))
+  case 3:
+    return model.refusedSend(AccountModel.Refusal.allCases[amount % AccountModel.Refusal.allCases.count])
+  case 4: model.acknowledge(amount * 10_000)
+  case 5, 6: model.finish(amount)
+  case 7: return model.read(1 + amount % 4, isTruncated: amount & 4 != 0, isRepeated: amount & 8 != 0)
+  case 8: return model.look(after: amount * 500_000)
+  case 9: return model.look(after: amount * 200_000_000)
+  case 10: return model.count()
+  case 11: model.setOtherMemory(amount * 832 + (amount & 1) * events.byte())
+  case 12: if fate.takesMore, fate.isLent || fate.isAdopted { model.foreignSend(1 + amount * 3_000) }
+  case 13: if amount & 1 == 0 { model.switchOption() } else { model.steal() }
+  case 14: return model.invent(1 << 16 + UInt32(events.short()))
+  default:
+    if fate.kind == .stream, amount == 15 {
+      model.endConnection()
+    } else {
+      model.setBlockSize(832 + amount * 16)
     }
-    if let problem { return problem }
   }
-  return model.finish()
+  return nil
 }
 
-/// Where somebody has issued these ids; of others it is not known whether they are, before they are counted.
-private func reportIssued(_ model: inout CountModel, _ first: Int, _ more: Int) -> String? {
-  let last = min(first + more, model.next - 1)
-  return first >= 0 && first <= last ? model.report(first, last) : nil
+extension AccountModel.Fate {
+  fileprivate init(readingFrom events: inout EventReader) {
+    self.init()
+    let flags = events.byte()
+    kind = AccountModel.Kind.allCases[flags % 3]
+    let more = events.byte()
+    isLent = more & 1 != 0
+    isAdopted = more & 2 != 0
+    takesNone = more & 4 != 0
+    takesMore = more & 8 != 0 && (kind == .stream || isLent || isAdopted)
+    if kind == .datagram, takesMore { takesNone = false }
+    losesIDs = more & 16 != 0
+    isBorrowed = more & 32 != 0
+    let start = events.short()
+    firstID = 0 &- UInt32(start & 511)
+    otherMemory = isAdopted ? start >> 8 : start >> 3
+  }
+
+  /// How many ids a send takes.
+  fileprivate func ids(_ amount: Int) -> Int {
+    if kind == .counted { return 1 + amount % 5 }
+    if takesMore, kind == .stream, amount == 7 { return 3 }
+    return takesNone && amount == 5 ? 0 : 1
+  }
 }

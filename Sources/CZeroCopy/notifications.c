@@ -83,16 +83,13 @@ int64_t czc_option_memory(int fd) {
   return memory[SK_MEMINFO_OPTMEM];
 }
 
-int64_t czc_notification_block_size(void) {
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+// Towards an address that is only connected to: MSG_MORE keeps the datagram in the socket, and close() drops it.
+static int64_t block_size_towards(const struct sockaddr *address, socklen_t length) {
+  int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  // Port 9 of our own loopback: MSG_MORE keeps the datagram in the socket, and close() drops it.
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9)};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int on = 1;
   int64_t result = 0;
-  if (setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) < 0 ||
-      connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+  if (setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) < 0 || connect(fd, address, length) < 0) {
     result = -errno;
   } else {
     // Static, because its page may be read until the close below has dropped the datagram.
@@ -109,6 +106,19 @@ int64_t czc_notification_block_size(void) {
   }
   close(fd);
   return result;
+}
+
+int64_t czc_notification_block_size(int fd) {
+  // Port 9 of our own loopback; and where that is down, the way that the socket's own peer is on.
+  struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_port = htons(9)};
+  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int64_t size = block_size_towards((struct sockaddr *)&loopback, sizeof loopback);
+  if (size > 0) return size;
+  struct sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  if (getpeername(fd, (struct sockaddr *)&peer, &length) < 0) return size;
+  if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6) return size;
+  return block_size_towards((struct sockaddr *)&peer, length);
 }
 
 #else  // no MSG_ZEROCOPY here
@@ -129,6 +139,9 @@ int64_t czc_option_memory(int fd) {
   return -ENOSYS;
 }
 
-int64_t czc_notification_block_size(void) { return -ENOSYS; }
+int64_t czc_notification_block_size(int fd) {
+  (void)fd;
+  return -ENOSYS;
+}
 
 #endif

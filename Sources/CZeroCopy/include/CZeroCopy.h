@@ -100,9 +100,9 @@ int czc_read_notifications(int fd, czc_notification *notifications, int capacity
 // blocks in flight and unread (rule 31).
 int64_t czc_option_memory(int fd);
 
-// Bytes of option memory that one notification block takes on this kernel, learnt from one UDP send
-// that never leaves its socket (rule 31).
-int64_t czc_notification_block_size(void);
+// Bytes of option memory that one notification block takes on this kernel, learnt from one UDP send that never leaves
+// a socket of its own (rule 31): towards this machine, or where it has no loopback towards the peer of `fd`, -1 for none.
+int64_t czc_notification_block_size(int fd);
 
 // ---- Waiting (wait.c) -------------------------------------------------------------------------
 

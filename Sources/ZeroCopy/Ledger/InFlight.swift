@@ -69,37 +69,59 @@ package struct InFlight<Kept: ~Copyable>: ~Copyable {
 
   /// Whether something is kept for a send in flight that is so.
   package func contains(_ isSo: (borrowing Kept) -> Bool) -> Bool {
-    for index in 0..<slots.count {
-      switch slots[index] {
-      case .some(let kept): if isSo(kept) { return true }
-      case .none: continue
-      }
-    }
+    for index in 0..<slots.count where isOccupied(index, isSo) { return true }
     return false
   }
 
-  /// Releases the sends of a range and hands what was kept for each to `body`, oldest first. Numbers
-  /// that are not in flight are passed over, so that each is released exactly once.
+  /// Releases the oldest sends, as long as they are below a number and each is as it has to be.
   /// - Returns: How many were released.
   @discardableResult
-  package mutating func release(_ range: Range<UInt64>, _ body: (consuming Kept) -> Void) -> Int {
-    let clamped = range.clamped(to: outstanding)
+  package mutating func releaseOldest(
+    below number: UInt64, while mayGo: (borrowing Kept) -> Bool, _ body: (consuming Kept) -> Void
+  ) -> Int {
     var released = 0
-    // In order, as a rule: then no slot has to stay empty for those before it.
-    while oldest < clamped.upperBound, clamped.lowerBound <= oldest {
+    let end = min(number, next)
+    while oldest < end, isOldest(mayGo) {
       oldest += 1
       guard let kept = slots.removeFirst() else { continue }
-      released += 1
-      body(kept)
-    }
-    for number in max(oldest, clamped.lowerBound)..<max(oldest, clamped.upperBound) {
-      guard let kept = slots[Int(number - oldest)].take() else { continue }
       released += 1
       body(kept)
     }
     count -= released
     dropReleased()
     return released
+  }
+
+  @inline(__always)
+  private func isOldest(_ mayGo: (borrowing Kept) -> Bool) -> Bool {
+    switch slots[0] {
+    case .some(let kept): mayGo(kept)
+    case .none: true
+    }
+  }
+
+  /// Releases those of all sends that may go, oldest first; the others stay.
+  /// - Returns: How many were released.
+  @discardableResult
+  package mutating func release(
+    where mayGo: (borrowing Kept) -> Bool, _ body: (consuming Kept) -> Void
+  ) -> Int {
+    var released = 0
+    for index in 0..<slots.count where isOccupied(index, mayGo) {
+      guard let kept = slots[index].take() else { continue }
+      released += 1
+      body(kept)
+    }
+    count -= released
+    dropReleased()
+    return released
+  }
+
+  private func isOccupied(_ index: Int, _ isSo: (borrowing Kept) -> Bool) -> Bool {
+    switch slots[index] {
+    case .some(let kept): isSo(kept)
+    case .none: false
+    }
   }
 
   private mutating func dropReleased() {

@@ -1,13 +1,16 @@
-/// Turns the ids of notifications into send numbers, in the way that the socket's family gives them out.
+/// The ids of notifications, in the way that the socket's family gives them out.
 enum SendIDs: Sendable {
   /// Each send takes one: TCP, UDP.
   case oneEach(WireIDs)
   /// A send takes several, and only a count says how many: vsock (rule 5).
   case counted(CountedIDs)
 
-  /// - Parameter base: The id that comes next, `nil` where it has to be learnt (rule 6).
-  init(base: UInt32?, areCounted: Bool) {
-    self = areCounted ? .counted(CountedIDs(base: base)) : .oneEach(WireIDs(base: base))
+  /// - Parameters:
+  ///   - next: The number of the next send.
+  ///   - id: The id that it will take.
+  init(next: UInt64, id: UInt32, areCounted: Bool) {
+    self =
+      areCounted ? .counted(CountedIDs(next: next, id: id)) : .oneEach(WireIDs(next: next, id: id))
   }
 
   @inline(__always)
@@ -15,54 +18,65 @@ enum SendIDs: Sendable {
     if case .counted = self { true } else { false }
   }
 
-  /// Whether ids can be told apart from sends yet.
-  @inline(__always)
-  var isKnown: Bool {
+  /// All sends below this one have had all their ids reported.
+  var done: UInt64 {
     switch self {
-    case .oneEach(let ids): ids.isKnown
-    case .counted(let ids): ids.isKnown
+    case .oneEach(let ids): ids.reported.contiguous
+    case .counted(let ids): ids.done
     }
   }
 
-  /// What a notification releases.
-  mutating func meaning(first: UInt32, last: UInt32, outstanding: Range<UInt64>) -> WireIDs.Meaning {
-    if case .oneEach(var ids) = self {
+  /// How many ids were reported that wait for others before them.
+  var waiting: Int {
+    switch self {
+    case .oneEach(let ids): ids.reported.beyondCount
+    case .counted(let ids): ids.reported.beyondCount
+    }
+  }
+
+  /// Whether the id of a send was reported; where it is not known which one that is, whether the send is done.
+  func isReported(_ send: UInt64) -> Bool {
+    switch self {
+    case .oneEach(let ids): ids.reported.contains(send)
+    case .counted(let ids): send < ids.done
+    }
+  }
+
+  mutating func report(first: UInt32, last: UInt32, next: UInt64) -> IDMeaning {
+    switch take() {
+    case .oneEach(var ids):
       defer { self = .oneEach(ids) }
-      return ids.meaning(first: first, last: last, outstanding: outstanding)
+      return ids.report(first: first, last: last, next: next)
+    case .counted(var ids):
+      defer { self = .counted(ids) }
+      return ids.report(first: first, last: last, next: next)
     }
-    return change { ids in
-      let before = ids.contiguous
-      guard ids.report(first: first, last: last, next: outstanding.upperBound) else { return .neverIssued }
-      if let done = ids.takeDone() {
-        return .sends(outstanding.lowerBound..<max(outstanding.lowerBound, done))
-      }
-      let isRepeated = ids.isKnown && Int32(bitPattern: last &- UInt32(truncatingIfNeeded: before)) < 0
-      return isRepeated ? .alreadyReleased : .held
-    } ?? .neverIssued
   }
 
-  /// A count of rule 31: so many ids are not reported.
-  mutating func settle(unreported: Int, outstanding: Range<UInt64>) -> WireIDs.Meaning {
-    change { ids in
-      guard ids.settle(unreported: unreported, next: outstanding.upperBound) else { return .neverIssued }
-      return ids.takeDone().map { .sends(outstanding.lowerBound..<max(outstanding.lowerBound, $0)) } ?? .held
-    } ?? .neverIssued
+  /// A count of rule 31: at most so many ids are not reported. Nothing where each send takes one.
+  /// - Returns: Whether it agrees with what was reported.
+  mutating func count(unreported: Int, next: UInt64) -> Bool {
+    guard areCounted, case .counted(var ids) = take() else { return true }
+    defer { self = .counted(ids) }
+    return ids.count(unreported: unreported, next: next)
   }
 
   /// The newest send was not accepted after all, and its number will be given out again.
+  @inline(__always)
   mutating func takeBack(next: UInt64) {
-    if areCounted { change { $0.takeBack(next: next) } }
+    if areCounted { takeBackCounted(next: next) }
   }
 
-  /// Forgets where the counter stands: the next send goes alone, and tells (rule 6).
-  mutating func restart() { self = SendIDs(base: nil, areCounted: areCounted) }
+  private mutating func takeBackCounted(next: UInt64) {
+    guard areCounted, case .counted(var ids) = take() else { return }
+    ids.takeBack(next: next)
+    self = .counted(ids)
+  }
 
-  /// Nothing shares the count while it changes, so that nothing is copied.
-  @discardableResult
-  private mutating func change<Result>(_ body: (inout CountedIDs) -> Result) -> Result? {
-    guard case .counted(var ids) = self else { return nil }
-    self = .oneEach(WireIDs(base: nil))
-    defer { self = .counted(ids) }
-    return body(&ids)
+  /// The value alone: while it changes nothing shares its storage, so that nothing is copied.
+  private mutating func take() -> SendIDs {
+    let taken = self
+    self = .oneEach(WireIDs(next: 0, id: 0))
+    return taken
   }
 }

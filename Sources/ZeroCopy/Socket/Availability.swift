@@ -25,7 +25,8 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
   /// Why a socket cannot send without copying. More reasons may come.
   public struct Reason: Sendable, Hashable, CustomStringConvertible {
     private enum Kind: Hashable {
-      case platform, switchedOff, unixSocket, vsock, protocolFamily, upperLayer, earlierSends, optionOff
+      case platform, switchedOff, unixSocket, vsock, protocolFamily, upperLayer, earlierSends, optionOff,
+        neverNotified, foreignIDs
       case kernel(Errno)
     }
 
@@ -50,6 +51,12 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
     public static let earlierSends = Reason(.earlierSends)
     /// Somebody with the descriptor has switched `SO_ZEROCOPY` off.
     public static let optionSwitchedOff = Reason(.optionOff)
+    /// A send without copying was taken and never notified: what is between the socket and the network, an eBPF
+    /// program of this machine for instance, or another reader of the error queue, does not let notifications through.
+    public static let neverNotified = Reason(.neverNotified)
+    /// Again and again notifications came that were not this socket's: somebody else sends on the same descriptor, or
+    /// an eBPF program cuts its sends.
+    public static let foreignNotifications = Reason(.foreignIDs)
     /// The kernel refused `SO_ZEROCOPY`; `.platform` where it does not know it (ENOSYS).
     public static func refused(_ errno: Errno) -> Reason {
       errno == .noFunction ? .platform : Reason(.kernel(errno))
@@ -66,9 +73,15 @@ public enum Availability: Sendable, Hashable, CustomStringConvertible {
       case .protocolFamily: "Linux has zero copy for plain TCP, UDP and vsock streams only; sends are copied"
       case .upperLayer: "kernel TLS, or another upper-layer protocol, refuses zero copy on this socket"
       case .earlierSends:
-        "zero-copy sends of an earlier owner are in flight, or a socket filter is attached;"
+        "zero-copy sends of an earlier owner are in flight, or a socket filter that cannot be told from them is attached;"
           + " flush before handing a descriptor over"
       case .optionOff: "somebody with the descriptor has switched SO_ZEROCOPY off; sends are copied"
+      case .neverNotified:
+        "a send was never notified: an eBPF program (a sockmap) takes this machine's connections over, or somebody else"
+          + " reads the socket's error queue; sends are copied"
+      case .foreignIDs:
+        "notifications came that were not this socket's: somebody else sends on the same descriptor, or an eBPF program"
+          + " cuts its sends; sends are copied"
       case .kernel(let errno):
         "the kernel refused SO_ZEROCOPY (\(errno)); Linux 4.14 has it for TCP, 5.0 for UDP"
       }

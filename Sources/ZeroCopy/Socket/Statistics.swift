@@ -14,7 +14,12 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
   public internal(set) var copied = 0
   /// Zero-copy sends whose memory the kernel may still read.
   public internal(set) var inFlight = 0
-  /// Bytes of those: pinned memory.
+  /// How many notifications have come of sends that are held all the same: an earlier send's is missing, or the peer
+  /// has not acknowledged what they are of. Of vsock, where a send has several, how many of those.
+  public internal(set) var held = 0
+  /// The send that those wait for, counted from 0; `nil` where none is held.
+  public internal(set) var heldBehind: Int?
+  /// Bytes of those in flight: pinned memory.
   public internal(set) var bytesInFlight = 0
   /// Sends that `.automatic` would have made without copying, and copied because zero copy is unavailable
   /// or a limit was exhausted.
@@ -33,10 +38,10 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
   /// blocks showed that nothing was in flight any more.
   public internal(set) var settled = 0
 
-  /// Sends that were in flight when the socket ended, and whose pooled memory was given up to the kernel: their
-  /// buffers came back with fresh pages.
+  /// Sends that were in flight when the socket ended, or were never notified, and whose pooled memory was given up to
+  /// the kernel: their buffers came back with fresh pages.
   public internal(set) var quarantined = 0
-  /// Sends that were in flight when the socket ended, and whose owners are kept alive for ever.
+  /// Sends that were in flight when the socket ended, or were never notified, and whose owners are kept alive for ever.
   public internal(set) var leaked = 0
 
   package init() {}
@@ -61,6 +66,7 @@ public struct Statistics: Sendable, Hashable, CustomStringConvertible {
       "sends \(sends) (\(bytes) bytes), zero-copy \(zeroCopySends) (\(zeroCopyBytes) bytes),"
       + " completed \(completed), copied \(copied), in flight \(inFlight) (\(bytesInFlight) bytes),"
       + " fallbacks \(fallbacks)"
+    if let heldBehind { text += ", held \(held) behind send \(heldBehind)" }
     if foreignMessages > 0 { text += ", foreign messages \(foreignMessages)" }
     if truncatedMessages > 0 { text += ", truncated messages \(truncatedMessages)" }
     if repeatedNotifications > 0 { text += ", repeated notifications \(repeatedNotifications)" }

@@ -33,22 +33,25 @@ extension ZeroCopySocket {
   public mutating func reap() throws(ZeroCopyError) -> Int {
     try connection.checkOpen()
     let before = connection.statistics.completed
-    if connection.inFlight.count > 0 || connection.isUncertain { connection.collect() }
+    if connection.account.inFlight.count > 0 || connection.account.wantsLook {
+      // Nobody waits here: what ids do not say is looked at where they have said nothing.
+      if connection.collect() == 0 { connection.look() }
+    }
     return connection.statistics.completed - before
   }
 
   /// The number that the next zero-copy send gets. Sends are numbered from 0.
-  package var nextSend: UInt64 { connection.inFlight.next }
+  package var nextSend: UInt64 { connection.account.inFlight.next }
 
   /// Whether the kernel may still read the memory of any of these sends.
   package func hasInFlight(_ sends: Range<UInt64>) -> Bool {
-    sends.contains { connection.inFlight.isInFlight($0) }
+    sends.contains { connection.account.inFlight.isInFlight($0) }
   }
 
   /// As `flush(timeout:)`, for the sends before a number only, and without touching the flush's counts.
   package mutating func waitForRelease(before send: UInt64, timeout: Duration) throws(ZeroCopyError) {
     try connection.checkOpen()
-    guard connection.inFlight.oldest < send else { return }
+    guard connection.account.inFlight.oldest < send else { return }
     let end = connection.awaitRelease(Deadline(after: timeout)) { $0.oldest >= send }
     try connection.check(end, "waiting for memory") { _ in
       .timedOut("waiting for memory", "the peer has not acknowledged; wait again, or abort")

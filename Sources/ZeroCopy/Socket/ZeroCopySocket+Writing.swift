@@ -128,7 +128,7 @@ extension ZeroCopySocket {
     if let errno = connection.openWaiter() { throw connection.failure(errno) }
     // Not the caller's memory, and not to be waited for on its behalf.
     if connection.hasTail { try connection.sendTail(.until(deadline)) }
-    let first = connection.inFlight.next
+    let first = connection.account.inFlight.next
     var accepted = 0
     do throws(ZeroCopyError) {
       try unsafe writeAll(buffer, mode, .until(deadline))

@@ -149,11 +149,14 @@ extension ZeroCopySocket {
   /// below 4,096 bytes, or longer than the path takes in one piece, is always copied and not listed.
   public var decisions: [SendDecision] { connection.policy.states.map(SendDecision.init) }
 
-  /// The descriptor, lent: for options and questions of your own. Do not close it, do not send with
+  /// The descriptor, lent: for options and questions of your own. The socket remembers that it was: where ids are lost
+  /// it then rests on less, and may have to copy from then on (`Availability.Reason.neverNotified`). Do not close it, do not send with
   /// `MSG_ZEROCOPY` on it, do not read its error queue, and call `finishWriting()` rather than `shutdown(2)`.
   /// -1 once closed.
   public var fileDescriptor: FileDescriptor {
-    FileDescriptor(rawValue: connection.isClosed ? -1 : connection.number)
+    if connection.isClosed { return FileDescriptor(rawValue: -1) }
+    connection.descriptor.lend()
+    return FileDescriptor(rawValue: connection.number)
   }
 
   /// This end's address, for instance "127.0.0.1:40000". Empty where there is none.

@@ -98,7 +98,9 @@ struct SendingTests {
       try pair.client.reap()
       #expect(pool.statistics.free == 0)
     }
-    #expect(pair.client.statistics.inFlight == 1)
+    // Two are in, and held: the peer has acknowledged nothing of it.
+    #expect(pair.client.statistics.inFlight == 3)
+    #expect(pair.client.statistics.held == 2 && pair.client.statistics.heldBehind == 0)
     // The last one comes by itself.
     #expect(try pair.server.read(count: before.count) == before)
     let received = try pair.server.read(count: 30_000)

@@ -7,110 +7,116 @@ struct WireIDsTests {
 
   @Test("The ids of a new socket are its send numbers")
   func freshSocket() {
-    let ids = TestIDs(base: 0)
-    #expect(ids.meaning(first: 0, last: 0, outstanding: 0..<1) == .sends(0..<1))
-    #expect(ids.meaning(first: 1, last: 3, outstanding: 1..<5) == .sends(1..<4))
+    let ids = TestIDs(next: 0, id: 0)
+    #expect(ids.report(0, 0, of: 1) == .new)
+    #expect(ids.contiguous == 1)
+    #expect(ids.report(1, 3, of: 5) == .new)
+    #expect(ids.contiguous == 4)
   }
 
   @Test("A range that crosses the 32-bit wrap names the sends on both sides")
   func crossingTheWrap() {
-    let ids = TestIDs(base: top - 1)
     // The ids of sends 0 to 4 are max-1, max, 0, 1, 2.
-    #expect(ids.meaning(first: top - 1, last: 2, outstanding: 0..<5) == .sends(0..<5))
-    #expect(ids.meaning(first: top, last: 0, outstanding: 0..<5) == .sends(1..<3))
-    #expect(ids.meaning(first: 0, last: 2, outstanding: 0..<5) == .sends(2..<5))
+    for (first, last, lower, upper) in [(top - 1, 2, 0, 5), (top, 0, 1, 3), (0, 2, 2, 5)]
+      as [(UInt32, UInt32, UInt64, UInt64)]
+    {
+      let ids = TestIDs(next: 0, id: top - 1)
+      #expect(ids.report(first, last, of: 5) == .new)
+      #expect((0..<5).filter(ids.contains) == Array(lower..<upper))
+    }
   }
 
   @Test("A range that ends at the largest id ends there")
   func endingAtTheTop() {
-    let ids = TestIDs(base: top - 1)
-    #expect(ids.meaning(first: top - 1, last: top, outstanding: 0..<4) == .sends(0..<2))
-    #expect(ids.meaning(first: top, last: top, outstanding: 0..<4) == .sends(1..<2))
+    let ids = TestIDs(next: 0, id: top - 1)
+    #expect(ids.report(top - 1, top, of: 4) == .new)
+    #expect(ids.contiguous == 2)
   }
 
   @Test("After many wraps an id still names the send in flight", arguments: [1, 2, 1000, 1 << 30])
   func manyWraps(wraps: UInt64) {
     let start = (wraps << 32) - 3
-    let ids = TestIDs(base: 0)
-    #expect(
-      ids.meaning(first: top - 2, last: 1, outstanding: start..<start + 5) == .sends(start..<start + 5))
-    #expect(ids.meaning(first: 0, last: 0, outstanding: start..<start + 5) == .sends(start + 3..<start + 4))
-    #expect(ids.meaning(first: 2, last: 2, outstanding: start..<start + 5) == .neverIssued)
+    let ids = TestIDs(next: start, id: top - 2)
+    #expect(ids.report(2, 2, of: start + 5) == .neverIssued)
+    #expect(ids.report(0, 0, of: start + 5) == .new)
+    #expect(ids.contains(start + 3) && ids.contiguous == start)
+    #expect(ids.report(top - 2, 1, of: start + 5) == .new)
+    #expect(ids.contiguous == start + 5)
   }
 
-  @Test("Sends that are already released are cut off, or all that there is")
-  func alreadyReleased() {
-    let ids = TestIDs(base: 0)
-    #expect(ids.meaning(first: 3, last: 11, outstanding: 10..<20) == .sends(10..<12))
-    #expect(ids.meaning(first: 3, last: 9, outstanding: 10..<20) == .alreadyReleased)
-    #expect(ids.meaning(first: 0, last: 9, outstanding: 10..<10) == .alreadyReleased)
+  @Test("What was reported before says nothing new, and is cut off")
+  func alreadyReported() {
+    let ids = TestIDs(next: 0, id: 0)
+    _ = ids.report(0, 9, of: 20)
+    #expect(ids.report(3, 9, of: 20) == .alreadyReported)
+    #expect(ids.report(3, 11, of: 20) == .new)
+    #expect(ids.contiguous == 12)
+    // Out of order, and again.
+    #expect(ids.report(15, 16, of: 20) == .new)
+    #expect(ids.report(15, 16, of: 20) == .alreadyReported)
+    #expect(ids.report(16, 16, of: 20) == .alreadyReported)
+    #expect(ids.waiting == 2)
   }
 
-  @Test("A released range that crosses the wrap is recognised after it")
-  func alreadyReleasedAcrossTheWrap() {
-    let ids = TestIDs(base: top)
-    #expect(ids.meaning(first: top, last: 0, outstanding: 2..<4) == .alreadyReleased)
-    #expect(ids.meaning(first: top, last: 1, outstanding: 2..<4) == .sends(2..<3))
+  @Test("A reported range that crosses the wrap is recognised after it")
+  func alreadyReportedAcrossTheWrap() {
+    let ids = TestIDs(next: 0, id: top)
+    #expect(ids.report(top, 0, of: 4) == .new)
+    #expect(ids.report(top, 0, of: 4) == .alreadyReported)
+    #expect(ids.report(top, 1, of: 4) == .new)
+    #expect(ids.contiguous == 3)
   }
 
   @Test("A range with one id that was never issued is not trusted at all")
   func neverIssued() {
-    let ids = TestIDs(base: 0)
-    #expect(ids.meaning(first: 0, last: 5, outstanding: 0..<5) == .neverIssued)
-    #expect(ids.meaning(first: 5, last: 5, outstanding: 0..<5) == .neverIssued)
-    #expect(ids.meaning(first: 7, last: 9, outstanding: 0..<5) == .neverIssued)
-    #expect(ids.meaning(first: 0, last: 0, outstanding: 0..<0) == .neverIssued)
+    let ids = TestIDs(next: 0, id: 0)
+    for (first, last) in [(0, 5), (5, 5), (7, 9)] as [(UInt32, UInt32)] {
+      #expect(ids.report(first, last, of: 5) == .neverIssued)
+    }
+    #expect(ids.contiguous == 0 && ids.waiting == 0)
+    #expect(TestIDs(next: 0, id: 0).report(0, 0, of: 0) == .neverIssued)
   }
 
   @Test("A range of all ids there are is never trusted")
   func fullCircle() {
-    let ids = TestIDs(base: 0)
+    let ids = TestIDs(next: 10, id: 10)
     for first in [0, 1, 12, top] as [UInt32] {
-      #expect(ids.meaning(first: first, last: first &- 1, outstanding: 10..<20) == .neverIssued)
+      #expect(ids.report(first, first &- 1, of: 20) == .neverIssued)
     }
   }
 
   @Test("An id from before the first send was never issued")
   func beforeTheFirstSend() {
-    let ids = TestIDs(base: 0)
+    let ids = TestIDs(next: 0, id: 0)
     // On a socket that began at 0 these are ids that only a wrap would reach.
-    #expect(ids.meaning(first: top, last: 0, outstanding: 0..<1) == .neverIssued)
-    #expect(ids.meaning(first: top, last: top, outstanding: 0..<1) == .neverIssued)
-    #expect(ids.meaning(first: top - 3, last: 9, outstanding: 5..<20) == .neverIssued)
+    #expect(ids.report(top, 0, of: 1) == .neverIssued)
+    #expect(ids.report(top, top, of: 1) == .neverIssued)
+    #expect(ids.report(top - 3, 9, of: 20) == .neverIssued)
   }
 
-  @Test("An adopted socket learns its base from the first send, which is alone in flight")
-  func learntBase() {
-    let ids = TestIDs(base: nil)
-    #expect(ids.base == nil)
-    #expect(ids.meaning(first: 77, last: 77, outstanding: 0..<1) == .sends(0..<1))
-    #expect(ids.base == 77)
-    #expect(ids.meaning(first: 78, last: 79, outstanding: 1..<4) == .sends(1..<3))
-    #expect(ids.meaning(first: 77, last: 77, outstanding: 1..<4) == .alreadyReleased)
-    #expect(ids.meaning(first: 80, last: 81, outstanding: 1..<4) == .neverIssued)
+  @Test("Ranges out of order, merged and overlapping, are counted once, and all of them once the first is in")
+  func outOfOrder() {
+    let ids = TestIDs(next: 0, id: 0)
+    for (first, last, waiting) in [(6, 7, 2), (2, 3, 4), (2, 6, 6), (2, 3, 6), (9, 9, 7), (1, 1, 8)]
+      as [(UInt32, UInt32, Int)]
+    {
+      _ = ids.report(first, last, of: 20)
+      #expect(ids.waiting == waiting)
+      #expect(ids.contiguous == 0)
+    }
+    _ = ids.report(0, 0, of: 20)
+    #expect(ids.contiguous == 8 && ids.waiting == 1)
+    _ = ids.report(8, 8, of: 20)
+    #expect(ids.contiguous == 10 && ids.waiting == 0)
   }
 
-  @Test("A base learnt at the largest id wraps with the next send")
-  func learntBaseAtTheTop() {
-    let ids = TestIDs(base: nil)
-    #expect(ids.meaning(first: top, last: top, outstanding: 0..<1) == .sends(0..<1))
-    #expect(ids.meaning(first: 0, last: 0, outstanding: 1..<2) == .sends(1..<2))
-  }
-
-  @Test("A base learnt late is still that of send 0")
-  func learntBaseAfterCopies() {
-    let ids = TestIDs(base: nil)
-    #expect(ids.meaning(first: 2, last: 2, outstanding: 5..<6) == .sends(5..<6))
-    #expect(ids.base == top - 2)
-    #expect(ids.meaning(first: 3, last: 3, outstanding: 6..<7) == .sends(6..<7))
-  }
-
-  @Test("Nothing is learnt, nor trusted, while no or several sends are in flight")
-  func notLearnt() {
-    let ids = TestIDs(base: nil)
-    #expect(ids.meaning(first: 7, last: 7, outstanding: 0..<0) == .neverIssued)
-    #expect(ids.meaning(first: 7, last: 7, outstanding: 0..<2) == .neverIssued)
-    #expect(ids.base == nil)
+  @Test("65,536 ids behind a late one, each apart from the next, take their time only once")
+  func manyApart() {
+    let ids = TestIDs(next: 0, id: 0)
+    for id in stride(from: 1, to: 131_072, by: 2) as StrideTo<UInt32> { _ = ids.report(id, id, of: 200_000) }
+    #expect(ids.contiguous == 0 && ids.waiting == 65_536)
+    _ = ids.report(0, 131_072, of: 200_000)
+    #expect(ids.contiguous == 131_073 && ids.waiting == 0)
   }
 }
 
@@ -118,11 +124,14 @@ struct WireIDsTests {
 private final class TestIDs {
   private var ids: WireIDs
 
-  init(base: UInt32?) { ids = WireIDs(base: base) }
+  init(next: UInt64, id: UInt32) { ids = WireIDs(next: next, id: id) }
 
-  var base: UInt32? { ids.base }
+  var contiguous: UInt64 { ids.reported.contiguous }
+  var waiting: Int { ids.reported.beyondCount }
+  func contains(_ send: UInt64) -> Bool { ids.reported.contains(send) }
 
-  func meaning(first: UInt32, last: UInt32, outstanding: Range<UInt64>) -> WireIDs.Meaning {
-    ids.meaning(first: first, last: last, outstanding: outstanding)
+  /// - Parameter next: The number behind the newest send.
+  func report(_ first: UInt32, _ last: UInt32, of next: UInt64) -> IDMeaning {
+    ids.report(first: first, last: last, next: next)
   }
 }

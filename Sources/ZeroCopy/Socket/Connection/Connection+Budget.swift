@@ -21,7 +21,8 @@ extension Connection {
   mutating func takeShare(_ share: inout BudgetShare?, ofSend byteCount: Int) -> Shortage? {
     guard let budget = configuration.budget else { return nil }
     let cost = SendBudget.cost(ofSend: byteCount)
-    guard inFlight.count < budget.maximumSendsPerSocket, budgetedBytes + cost <= budget.maximumBytesPerSocket
+    guard account.inFlight.count < budget.maximumSendsPerSocket,
+      budgetedBytes + cost <= budget.maximumBytesPerSocket
     else {
       return .budgetOfSocket
     }
@@ -37,8 +38,8 @@ extension Connection {
   /// that it refuses after all it goes on counting the pages until the other one is done (rule 16): so does the budget.
   mutating func leaveShare(of refused: inout SendRecord) {
     var joined = joined
-    let next = inFlight.next
-    inFlight.updateNewest { newest in
+    let next = account.inFlight.next
+    account.updateNewest { newest in
       if joined.before != next { joined = (next, newest.leastByteCount) }
       guard joined.byteCount + refused.leastByteCount <= 512 << 10 else { return }
       joined.byteCount += refused.leastByteCount
@@ -53,10 +54,12 @@ extension Connection {
     if let errno = openWaiter() { return .failed(errno) }
     let bell = hear(budget.returns)
     defer { unhear(budget.returns, bell) }
-    let inFlightNow = inFlight.count
+    let inFlightNow = account.inFlight.count
     while true {
       collect()
-      if inFlight.count < inFlightNow || budget.usedBytes <= budget.maximumBytes - cost { return .done }
+      if account.inFlight.count < inFlightNow || budget.usedBytes <= budget.maximumBytes - cost {
+        return .done
+      }
       if takeShutDown() { return .shutDown }
       if deadline.hasPassed { return .timedOut }
       if let end = wait(deadline, writable: false, hears: bell) { return end }

@@ -12,7 +12,7 @@ extension Connection {
         return false
       }
       // On vsock each packet is a send of its own.
-      let byteCount = ids.areCounted ? unsafe min(byteCount, Pieces.packetSize) : byteCount
+      let byteCount = account.countsIDs ? unsafe min(byteCount, Pieces.packetSize) : byteCount
       let zeroCopy = policy.choosesZeroCopy(byteCount: byteCount) { .now }
       if policy.hasNews { tellDecision() }
       return zeroCopy

@@ -82,13 +82,13 @@ extension Connection {
   private mutating func attemptZeroCopy(
     _ datagrams: DatagramList, _ mode: WriteMode, _ waiting: Waiting, keeping: (Int) -> Keeping
   ) -> Batch {
-    if inFlight.count > 0 || isMistrusted,
+    if account.inFlight.count > 0 || !account.isExact,
       let hindrance = unsafe hindrance(byteCount: datagrams.first.byteCount)
     {
       return .refused(.shortage(hindrance))
     }
-    if inFlight.count == 0 { noteRest() }
-    let first = inFlight.next
+    if account.inFlight.count == 0 { noteBeforeFirstSend() }
+    let first = account.inFlight.next
     var offered = 0
     var shortage: Shortage?
     var byteCount = 0
@@ -100,7 +100,8 @@ extension Connection {
       var share: BudgetShare?
       shortage = takeShare(&share, ofSend: length)
       if shortage != nil { break }
-      inFlight.reserve(SendRecord(bytes: length, keeping: keeping(offered), budget: share))
+      _ = account.reserve(
+        SendRecord(bytes: length, start: statistics.bytes, keeping: keeping(offered), budget: share))
       offered += 1
       byteCount += length
     }
@@ -114,7 +115,7 @@ extension Connection {
     // Behind the one that failed nothing was tried.
     if accepted < offered {
       for _ in accepted + 1..<offered { takeBackNewest() }
-      inFlight.updateNewest { $0.bytes = 0 }
+      account.updateNewest { $0.bytes = 0 }
     }
     guard accepted > 0 else { return .refused(refused(failed, Errno(rawValue: -result))) }
     statistics.zeroCopySends += accepted
@@ -128,7 +129,7 @@ extension Connection {
 
   /// Whether another datagram may be offered in the same call, which are so many bytes with it.
   private func hasRoom(forMore byteCount: Int) -> Bool {
-    guard ids.isKnown else { return false }
+    if account.isLearning { return false }
     guard let limit = configuration.maximumBytesInFlight else { return true }
     return statistics.bytesInFlight + byteCount <= limit
   }

@@ -6,14 +6,14 @@ extension Connection {
   mutating func flush(_ deadline: Deadline) throws(ZeroCopyError) -> FlushResult {
     let tailsEnd = hasTail ? try flushTail(deadline) : nil
     // Nothing was sent since the last flush: at once, without a system call.
-    if inFlight.count == 0, tally.completed == 0, tailsEnd == nil { return takeTally() }
+    if account.inFlight.count == 0, tally.completed == 0, tailsEnd == nil { return takeTally() }
     let end = awaitRelease(deadline) { $0.count == 0 }
     noteLoss()
     let flushed = takeTally()
     do throws(ZeroCopyError) {
       if let tailsEnd { throw tailsEnd }
-      try check(end, "flushing") { _ in
-        .timedOut("flushing", "the peer has not acknowledged; flush again, or abort")
+      try check(end, "flushing") {
+        .timedOut("flushing", "the peer has not acknowledged; flush again, or abort\($0.heldInWords)")
       }
     } catch {
       throw error.adding(flushed: flushed, isSocketUsable: error.isSocketUsable && fate.loss == nil)
@@ -49,7 +49,7 @@ extension Connection {
       let end = awaitRelease(slice, isLastResort: true) { !$0.hasAny(from: send) }
       // Where the wait itself fails, memory safety still outranks the bound.
       if case .failed = end { czc_pause(10_000_000) }
-    } while inFlight.hasAny(from: send)
+    } while account.inFlight.hasAny(from: send)
     return isPurged
   }
 
@@ -58,7 +58,7 @@ extension Connection {
     do throws(ZeroCopyError) {
       try flush(deadline)
     } catch {
-      if inFlight.count == 0, !hasTail { tearDown() }
+      if account.inFlight.count == 0, !hasTail { tearDown() }
       throw error
     }
     tearDown()
@@ -68,7 +68,7 @@ extension Connection {
     guard !isClosed else { return FlushResult() }
     purge()
     // Late ids were seen up to 0.75 s after an abort (rule 25).
-    if inFlight.count > 0 {
+    if account.inFlight.count > 0 {
       _ = awaitRelease(Deadline(after: .seconds(1)), isLastResort: true) { $0.count == 0 }
     }
     let result = takeTally()
@@ -79,10 +79,10 @@ extension Connection {
   mutating func relinquish() throws(ZeroCopyError) -> CInt {
     try checkOpen()
     collect()
-    guard inFlight.count == 0, !hasTail else {
+    guard account.inFlight.count == 0, !hasTail else {
       throw ZeroCopyError(
         .sendsInFlight,
-        "\(inFlight.count) sends are in flight\(hasTail ? " and the rest of a buffer waits" : ""), and only this socket can follow them; flush first",
+        "\(account.inFlight.count) sends are in flight\(hasTail ? " and the rest of a buffer waits" : ""), and only this socket can follow them; flush first",
         isSocketUsable: true)
     }
     endUse()

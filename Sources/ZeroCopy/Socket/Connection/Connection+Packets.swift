@@ -29,7 +29,7 @@ extension Connection {
   /// How memory goes that is only lent for the length of a call. A vsock peer that does not read keeps what was sent
   /// for ever, and nothing takes it back from there (rule 5): the call could not return. So it is copied.
   func modeForBorrowing(_ mode: WriteMode) throws(ZeroCopyError) -> WriteMode {
-    guard ids.areCounted, availability.isAvailable, mode != .copy else { return mode }
+    guard account.countsIDs, availability.isAvailable, mode != .copy else { return mode }
     guard mode == .automatic else {
       throw ZeroCopyError(
         .zeroCopyUnavailable,

@@ -116,8 +116,10 @@ extension Connection {
       if statistics.sends >= sendsToLook { lookAround() }
       return unsafe attemptCopy(pieces, waiting)
     }
-    if ids.areCounted { return unsafe attemptPacket(pieces, waiting) }
-    if inFlight.count > 0 || isMistrusted, let hindrance = unsafe hindrance(byteCount: pieces.byteCount) {
+    if account.countsIDs { return unsafe attemptPacket(pieces, waiting) }
+    if account.inFlight.count > 0 || !account.isExact,
+      let hindrance = unsafe hindrance(byteCount: pieces.byteCount)
+    {
       return .shortage(hindrance)
     }
     if let budget = configuration.budget { return unsafe attempt(pieces, within: budget, waiting) }
@@ -134,19 +136,22 @@ extension Connection {
   /// What keeps a zero-copy send from being tried at all.
   @inline(__always)
   mutating func hindrance(byteCount: Int) -> Shortage? {
-    if isMistrusted, !isTrustedAgain() { return .unknownBase }
-    guard inFlight.count > 0 else { return nil }
-    if !ids.isKnown { return .unknownBase }
+    if !account.isExact, mustGoAlone() { return .unknownBase }
+    guard account.inFlight.count > 0 else { return nil }
     if let limit = configuration.maximumBytesInFlight, statistics.bytesInFlight + byteCount > limit {
       return .ownLimit
     }
-    return inFlight.slotCount > 65_536 + 8 * inFlight.count ? .straggler : nil
+    return account.inFlight.count > Self.mostHeld && account.held > Self.mostHeld ? .straggler : nil
   }
 
+  /// Behind one send that is late at most so many that were reported are held: each takes memory.
+  private static var mostHeld: Int { 65_536 }
+
+  /// Whether it is not known where the kernel's counter stands, so that a send has to wait for those before it.
   @inline(never)
-  private mutating func isTrustedAgain() -> Bool {
-    settleIfAtRest()
-    return !isMistrusted
+  private mutating func mustGoAlone() -> Bool {
+    if account.certainty == .mistrusted { look() }
+    return account.certainty == .mistrusted || (account.isLearning && account.inFlight.count > 0)
   }
 
   @inline(__always)
@@ -167,11 +172,12 @@ extension Connection {
   mutating func attemptZeroCopy(
     _ pieces: Pieces, _ waiting: Waiting, _ budget: consuming BudgetShare?
   ) -> Attempt {
-    if inFlight.count == 0 { noteRest() }
+    if account.inFlight.count == 0 { noteBeforeFirstSend() }
     // Before the call: the memory must be held, and the id known, when a notification is quick (rule 7).
-    let send = unsafe inFlight.reserve(
+    let send = unsafe account.reserve(
       SendRecord(
-        bytes: pieces.byteCount, keeping: lending.keep(forSendOf: pieces.byteCount), budget: budget))
+        bytes: pieces.byteCount, start: statistics.bytes,
+        keeping: lending.keep(forSendOf: pieces.byteCount), budget: budget))
     let flags = waiting.flags | CInt(CZC_SEND_ZEROCOPY)
     let result = unsafe transmit(pieces, flags)
     if unsafe result != pieces.byteCount { lendAgain(accepted: max(0, Int(result))) }
@@ -186,11 +192,18 @@ extension Connection {
     return .accepted(accepted)
   }
 
+  /// What was set before zero copy began takes no part in what follows.
+  @inline(never)
+  mutating func noteBeforeFirstSend() {
+    guard account.inFlight.next == 0, account.isExact else { return }
+    account.noteBeforeFirstSend(optionMemory: czc_option_memory(number))
+  }
+
   /// The newest send has taken only a part, or nothing: what it keeps is needed for what follows, too.
   @inline(never)
   private mutating func lendAgain(accepted: Int) {
     var keeping = Keeping.callersMemory
-    inFlight.updateNewest {
+    account.updateNewest {
       $0.bytes = accepted
       keeping = $0.keeping.another()
     }
@@ -212,30 +225,35 @@ extension Connection {
   /// - Returns: Whether the call took it all the same, as a datagram that failed after it was built does
   ///   (rule 2).
   mutating func takesBack(_ send: UInt64, _ errno: Errno?) -> Bool {
-    inFlight.updateNewest { $0.isSend = false }
-    if isDatagram {
-      reap(untilEmpty: true)
-      if !inFlight.isInFlight(send) { return true }
-      // Not on the queue, and perhaps not free either: of a datagram that was dropped after its first
-      // fragments had left, those may wait in a queueing discipline. Only the kernel's own count tells, and
-      // that only where it was right before; else the id is held until everything is at rest.
-      if errno?.comesBeforeID != true, isUncertain || notificationBlocks() != inFlight.count - 1 {
-        isUncertain = true
-        return true
-      }
-    }
+    account.updateNewest { $0.isSend = false }
+    let mayHave = isDatagram && mayHaveTakenID(send, errno)
     // Where its pages were what was wanting, the kernel counts none of them.
-    takeBackNewest(mayStayCounted: facts.is_tcp && errno != .noBufferSpace)
-    return false
+    if !mayHave { takeBackNewest(mayStayCounted: facts.is_tcp && errno != .noBufferSpace) }
+    // Only now: what is released depends on how many sends there are.
+    if account.hasNews { releaseReported() }
+    return mayHave
+  }
+
+  /// Whether a datagram that was refused may have taken an id: it is on the queue then, as a rule.
+  private mutating func mayHaveTakenID(_ send: UInt64, _ errno: Errno?) -> Bool {
+    readQueue(untilEmpty: true)
+    if account.isReported(send) { return true }
+    if errno?.comesBeforeID == true { return false }
+    // Not on the queue, and perhaps not free either: of a datagram that was dropped after its first fragments had left,
+    // those may wait in a queueing discipline. Only the option memory tells, and not always; else the number is held.
+    let memory = quietOptionMemory()
+    if account.isReported(send) { return true }
+    if let memory, account.hasSurelyTakenNone(optionMemory: memory) { return false }
+    account.holdNewest()
+    return true
   }
 
   /// The newest send has not used its number.
   mutating func takeBackNewest(mayStayCounted: Bool = false) {
-    if var record = inFlight.takeBack() {
+    if var record = account.takeBack() {
       if mayStayCounted { leaveShare(of: &record) }
       budgetedBytes -= record.cost
     }
-    ids.takeBack(next: inFlight.next)
   }
 
   /// Makes room after a shortage: drains, then waits where that is allowed.
@@ -246,8 +264,8 @@ extension Connection {
     // No limit that draining could mend, but a copy may pass.
     if case .droppedDatagram = shortage, mode == .automatic { return false }
     if case .droppedDatagram = shortage { throw shortageError(shortage, byteCount: byteCount) }
-    let wasUncertain = isUncertain
-    if collect() > 0 || (wasUncertain && !isUncertain) {
+    let wasExact = account.isExact
+    if collect() > 0 || (!wasExact && account.isExact) {
       limit = nil
       return true
     }
@@ -267,7 +285,7 @@ extension Connection {
       limit = deadline
     }
     // With nothing in flight nothing will ever be released, and waiting waits for ever (rule 18).
-    let inFlightNow = inFlight.count
+    let inFlightNow = account.inFlight.count
     let end: WaitEnd
     if case .sharedBudget(let cost) = shortage {
       end = awaitBudget(cost, deadline)
@@ -297,7 +315,8 @@ extension Connection {
 }
 
 extension Errno {
-  /// Whether a send that fails so has not built its datagram yet, and takes no id (rule 2).
+  /// Whether a send that fails so, and whose id is not on the queue, has not built its datagram yet, and takes no id
+  /// (rule 2).
   fileprivate var comesBeforeID: Bool {
     switch self {
     case .resourceTemporarilyUnavailable, .interrupted, .badAddress, .connectionRefused: true

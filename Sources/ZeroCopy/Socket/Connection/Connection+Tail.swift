@@ -22,11 +22,11 @@ extension Connection {
   mutating func trySend(_ buffer: consuming SendBuffer, _ mode: WriteMode) throws(ZeroCopyError)
     -> SendBuffer?
   {
-    var first = inFlight.next
+    var first = account.inFlight.next
     var before = statistics.bytes
     do throws(ZeroCopyError) {
       try sendTail(.atOnce)
-      first = inFlight.next
+      first = account.inFlight.next
       before = statistics.bytes
       let sent = try send(buffer, from: 0, mode, .atOnce)
       if sent < buffer.count {
@@ -37,11 +37,13 @@ extension Connection {
       }
     } catch {
       // What the kernel may still read, of a datagram that was dropped on its way, does not go back.
-      guard isOverSoon(error, buffer.count), hasTail || !inFlight.hasAny(from: first) else { throw error }
+      guard isOverSoon(error, buffer.count), hasTail || !account.inFlight.hasAny(from: first) else {
+        throw error
+      }
       return buffer
     }
     // A budget's part, or a packet of vsock, need not be all that the socket has room for.
-    guard configuration.budget != nil || ids.areCounted else { return nil }
+    guard configuration.budget != nil || account.countsIDs else { return nil }
     do throws(ZeroCopyError) {
       try sendTailIfPossible()
     } catch {
@@ -105,9 +107,9 @@ extension Connection {
     // Unless it is a datagram that never fits, and cannot go in parts.
     case .inFlightLimit:
       !isDatagram || SendBudget.cost(ofSend: byteCount) <= configuration.budget?.maximumBytesPerSocket ?? .max
-    case .lockedMemoryLimit, .notificationMemoryLimit: inFlight.count > 0
+    case .lockedMemoryLimit, .notificationMemoryLimit: account.inFlight.count > 0
     // The same of a limit that cannot be told.
-    case .system: (error.errno == .noBufferSpace || error.errno == .noMemory) && inFlight.count > 0
+    case .system: (error.errno == .noBufferSpace || error.errno == .noMemory) && account.inFlight.count > 0
     default: false
     }
   }

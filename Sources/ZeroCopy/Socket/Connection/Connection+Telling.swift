@@ -12,8 +12,18 @@ extension Connection {
   /// Counts as they are now.
   var currentStatistics: Statistics {
     var statistics = statistics
-    statistics.inFlight = inFlight.count + inFlightForEver
+    statistics.inFlight = account.inFlight.count + inFlightForEver
+    statistics.held = account.held
+    statistics.heldBehind = account.held > 0 ? Int(account.inFlight.oldest) : nil
     return statistics
+  }
+
+  /// What a wait that has ended in vain says of ids that came, and released nothing yet; empty where there are none.
+  var heldInWords: String {
+    let held = account.held
+    guard held > 0 else { return "" }
+    return
+      "; \(held) later notifications are in, and held behind send \(account.inFlight.oldest), whose own is not"
   }
 
   /// What nothing else would do while sends are copied: tells of them, for no notification is read, and asks what the

@@ -27,9 +27,7 @@ extension Connection {
     }
   }
 
-  /// Longer waits are cut into these, to look whether ids were lost meanwhile.
-  private static var slice: UInt64 { 1_000_000_000 }
-  /// And into these, where nothing says that another socket or thread has given something back.
+  /// Waits are cut into these, where nothing says that another socket or thread has given something back.
   private static var deafSlice: UInt64 { 10_000_000 }
 
   /// Reaps, and waits, until `isEnough`.
@@ -39,7 +37,7 @@ extension Connection {
   ) -> WaitEnd {
     while true {
       collect()
-      if isEnough(inFlight) { return .done }
+      if isEnough(account.inFlight) { return .done }
       if !isLastResort, takeShutDown() { return .shutDown }
       if deadline.hasPassed { return .timedOut }
       if let end = wait(deadline, writable: false) {
@@ -63,7 +61,7 @@ extension Connection {
   /// Reaps, in batches (rule 8), and waits until a pool has a buffer.
   mutating func awaitBuffer(from pool: BufferPool, _ deadline: Deadline) throws(ZeroCopyError) -> SendBuffer {
     reap(untilEmpty: false)
-    if ids.areCounted { count() }
+    if account.countsIDs { count() }
     if let buffer = pool.take() { return buffer }
     if let errno = openWaiter() { throw failure(errno, "waiting for a buffer") }
     let bell = hear(pool.returns)
@@ -102,7 +100,7 @@ extension Connection {
     return nil
   }
 
-  /// Waits once, for at most a slice.
+  /// Waits once, for as long as nothing has to be looked at.
   /// - Parameter hears: The bell that ends the wait as well; -1 where one was to be had and is not, `nil` where none
   ///   is needed.
   /// - Returns: How the whole wait ended, or `nil`: look again.
@@ -113,14 +111,15 @@ extension Connection {
       guard result == 0 else { return .failed(Errno(rawValue: -result)) }
       waiterWantsWritable = writable
     }
-    let slice = deadline.remaining(atMost: hears == -1 ? Self.deafSlice : Self.slice)
+    let lookDelay = nextLookDelay()
+    let slice = deadline.remaining(atMost: hears == -1 ? min(Self.deafSlice, lookDelay) : lookDelay)
     let begin = configuration.leastRate == nil ? 0 : czc_now()
     let events = czc_waiter_wait(waiter, slice)
     if events < 0 {
       let errno = Errno(rawValue: -events)
       return errno == .interrupted ? nil : .failed(errno)
     }
-    if events == 0 { settleIfAtRest() }
+    if events == 0 { look() }
     if events & CInt(CZC_EVENT_HANGUP) != 0 { noteHangUp() }
     if let leastRate = configuration.leastRate, isTooSlow(leastRate, waited: czc_now() - begin) {
       return .tooSlow

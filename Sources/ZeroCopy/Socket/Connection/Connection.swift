@@ -17,8 +17,8 @@ struct Connection: ~Copyable, Sendable {
 
   var availability: Availability
   var segments: Segments
-  var inFlight = InFlight<SendRecord>()
-  var ids: SendIDs
+  /// What is in flight, and what releases it.
+  var account: Account<SendRecord>
   var statistics = Statistics()
 
   /// What the sends of the call under way keep.
@@ -39,20 +39,14 @@ struct Connection: ~Copyable, Sendable {
   /// What TCP may have joined with the newest send, and has refused after all: the number behind that one, and how many
   /// bytes they are together at least.
   var joined = (before: UInt64(0), byteCount: 0)
-  /// Of the ids reported since a send was last released: all, and those that the kernel has copied (vsock).
+  /// Of the ids reported since a send was last released: all, and those that the kernel has copied.
   var reportedIDs = (all: 0, copied: 0)
   /// Zero-copy sends since the error queue was last read.
   var sendsSinceReap = 0
-  /// The option memory that the socket uses with nothing in flight (rule 31).
-  var optionMemoryAtRest: Int64
-  /// Option memory of one notification block, once it was asked for.
-  var blockSize: Int64?
-  /// Whether ids may have been lost: look whether everything is at rest (rule 31), and do not only wait.
-  var isUncertain = false
-  /// Whether our numbers do not fit the kernel's counter: no notification releases anything then.
-  var isMistrusted = false
-  /// Messages read off the error queue so far.
-  var messagesRead = 0
+  /// Whether this kernel's block size was asked for.
+  var hasAskedBlockSize = false
+  /// How long to wait, in nanoseconds, before the next look at what ids do not say.
+  var lookDelay = Connection.leastLookDelay
   /// How many sends `.automatic` copies before it tries again what a limit has refused.
   var copiesDue = 0
 
@@ -94,8 +88,10 @@ struct Connection: ~Copyable, Sendable {
     path = Self.path(number, facts)
     policy = CostPolicy(isDatagram: isDatagram, learnt: configuration.experience.table(of: path))
     segments = Segments(of: number, facts)
-    ids = SendIDs(base: hasHistory ? nil : 0, areCounted: facts.family == CZC_FAMILY_VSOCK)
-    optionMemoryAtRest = hasHistory ? 0 : czc_option_memory(number)
+    account = Account(
+      hasHistory: hasHistory, countsIDs: facts.family == CZC_FAMILY_VSOCK,
+      optionMemoryAtRest: czc_option_memory(number))
+    if hasHistory { descriptor.lend() }
     if let observer = configuration.observer {
       // C writes at most the buffer that it is given.
       let peer = unsafe describe { unsafe czc_peer_address_text(number, $0, $1) }
@@ -111,11 +107,16 @@ struct Connection: ~Copyable, Sendable {
 
   /// What is kept for one send: how much it pins, and whether it counts as a send. A datagram that
   /// failed and took an id all the same (rule 2) does not.
-  struct SendRecord: ~Copyable, Sendable {
+  struct SendRecord: ~Copyable, Sendable, AccountedSend {
     var bytes: Int
+    /// Bytes that the socket had accepted before it.
+    let start: Int
     var isSend = true
     let keeping: Keeping
     var budget: BudgetShare?
+
+    var streamEnd: UInt64 { UInt64(start + bytes) }
+    var canBeGivenUp: Bool { !keeping.isCallersMemory }
 
     /// What it counts in the budget.
     var cost: Int {
@@ -160,14 +161,16 @@ struct Connection: ~Copyable, Sendable {
       // C writes at most one notification and keeps no pointer.
       guard unsafe czc_read_notifications(number, &notification, 1, &reaped) == 0 else { break }
     } while reaped.messages > 0
-    let isAtRest = czc_option_memory(number) == 0
+    let used = czc_option_memory(number)
+    let isAtRest = account.isProvenRest(used, wasLent: true)
+    if isAtRest { account.noteBeforeFirstSend(optionMemory: used) }
     availability = isAtRest ? .available : .unavailable(.earlierSends)
   }
 
   /// Takes what was confirmed since the last flush.
   mutating func takeTally() -> FlushResult {
     var result = tally
-    result.remaining = inFlight.count
+    result.remaining = account.inFlight.count
     tally = FlushResult()
     return result
   }
@@ -185,22 +188,36 @@ struct Connection: ~Copyable, Sendable {
   /// After close() no notification ever comes, and the kernel goes on reading (rule 24): what we keep for sends
   /// that were in flight then is never used again, and their pages are replaced (rule 26).
   private mutating func giveUpRest() {
+    var givenUp = GivenUp()
+    account.takeOut { givenUp.add($0) }
+    inFlightForEver = givenUp.callers
+    statistics.bytesInFlight -= givenUp.bytes
+    note(givenUp)
+  }
+
+  /// What became of sends that the kernel may go on reading.
+  struct GivenUp {
     var quarantined = 0
     var leaked = 0
     var callers = 0
+    /// But for the caller's own memory.
     var bytes = 0
-    inFlight.release(inFlight.outstanding) { record in
+    var cost = 0
+
+    mutating func add(_ record: consuming SendRecord) {
       bytes += record.keeping.isCallersMemory ? 0 : record.bytes
+      cost += record.cost
       switch record.giveUp() {
       case .callersMemory: callers += 1
       case .quarantined: quarantined += 1
       case .leaked: leaked += 1
       }
     }
-    inFlightForEver = callers
-    statistics.bytesInFlight -= bytes
-    statistics.quarantined += quarantined
-    statistics.leaked += leaked
+  }
+
+  mutating func note(_ givenUp: GivenUp) {
+    statistics.quarantined += givenUp.quarantined
+    statistics.leaked += givenUp.leaked
   }
 
   /// Every call throws `.closed` from now on; what becomes of the descriptor is the caller's business.
@@ -216,9 +233,9 @@ struct Connection: ~Copyable, Sendable {
   mutating func abandon() {
     guard !isClosed else { return }
     do throws(ZeroCopyError) { try sendTailIfPossible() } catch {}
-    if inFlight.count > 0 { collect() }
+    if account.inFlight.count > 0 { collect() }
     // Nor does a stream end in order in the middle of a buffer.
-    if hasTail || inFlight.contains({ $0.keeping.isCallersMemory }) { purge() }
+    if hasTail || account.inFlight.contains({ $0.keeping.isCallersMemory }) { purge() }
     tearDown()
   }
 

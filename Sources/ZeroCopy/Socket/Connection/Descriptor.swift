@@ -13,10 +13,15 @@ final class Descriptor: Sendable {
   }
 
   private let state: Mutex<State>
+  private let wasLent = Atomic(false)
 
   init(_ number: CInt) {
     state = Mutex(State(number: number))
   }
+
+  /// Whether somebody else has, or has had, the number, and may have done anything with the socket.
+  var isLent: Bool { wasLent.load(ordering: .relaxed) }
+  func lend() { wasLent.store(true, ordering: .relaxed) }
 
   /// Whether it was closed, and not relinquished.
   var wasClosed: Bool { state.withLock { $0.wasClosed } }

@@ -31,7 +31,8 @@ enum Shortage {
 extension Connection {
   /// The shortage in words, with the limit, what is used of it, and what to do.
   func shortageError(_ shortage: Shortage, byteCount: Int) -> ZeroCopyError {
-    let pinned = "\(inFlight.count) sends of \(statistics.bytesInFlight) bytes are in flight on this socket"
+    let pinned =
+      "\(account.inFlight.count) sends of \(statistics.bytesInFlight) bytes are in flight on this socket"
     switch shortage {
     case .budgetOfSocket:
       let budget = configuration.budget
@@ -48,7 +49,7 @@ extension Connection {
     case .unknownBase:
       return inFlightLimit("the first zero-copy send of a descriptor goes alone, and \(pinned); flush")
     case .straggler:
-      return inFlightLimit("one send has not completed while very many later ones have; flush")
+      return inFlightLimit("one send has not completed while very many later ones have\(heldInWords); flush")
     case .droppedDatagram:
       return ZeroCopyError(
         .datagramDropped,
@@ -68,7 +69,7 @@ extension Connection {
   private func kernelLimit(_ byteCount: Int, _ pinned: String) -> ZeroCopyError {
     let limits = SystemLimits.current
     let used = czc_option_memory(number)
-    let byteCount = ids.areCounted ? unsafe min(byteCount, Pieces.packetSize) : byteCount
+    let byteCount = account.countsIDs ? unsafe min(byteCount, Pieces.packetSize) : byteCount
     // Where the next block does not fit, it is this.
     if used > 0, used + SystemLimits.largestNotificationBlock > limits.assumedOptionMemory {
       let limit = limits.optionMemory.map { "\($0) bytes" } ?? "not shown in this network namespace"
@@ -89,10 +90,10 @@ extension Connection {
     }
     // vsock has one errno for this and for memory that cannot be read.
     let what =
-      ids.areCounted
+      account.countsIDs
       ? "no memory for a zero-copy send, or cannot read this one's" : "no buffer space for a zero-copy send"
     return ZeroCopyError(
       .system, "the kernel has \(what), and \(pinned); flush and try again",
-      errno: ids.areCounted ? .noMemory : .noBufferSpace, isSocketUsable: true)
+      errno: account.countsIDs ? .noMemory : .noBufferSpace, isSocketUsable: true)
   }
 }
