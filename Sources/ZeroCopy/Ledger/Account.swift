@@ -62,8 +62,13 @@ package struct Account<Kept: AccountedSend & ~Copyable>: ~Copyable {
     if case .learning = certainty { true } else { false }
   }
 
-  /// Nothing was ever sent from this socket: what it uses now is none of our blocks.
-  package mutating func noteBeforeFirstSend(optionMemory: Int64) { optionMemoryAtRest = optionMemory }
+  /// Nothing was ever sent from this socket: what it uses now is none of our blocks. But they may be those of others who
+  /// have the descriptor, and then it is not what it uses at rest.
+  package mutating func noteBeforeFirstSend(optionMemory: Int64, wasLent: Bool) {
+    let more = optionMemory - optionMemoryAtRest
+    let mayBeBlocks = more >= Self.leastBlock && more % (blockSize ?? more) == 0
+    if !wasLent || !mayBeBlocks { optionMemoryAtRest = optionMemory }
+  }
 
   // MARK: Sending
 

@@ -53,6 +53,16 @@ struct AccountTests {
     #expect(good.report(1, 1, .optionMemory(48)) == [1])
   }
 
+  @Test("What was there before zero copy began is what is there at rest, unless it may be blocks of others")
+  func beforeFirstSend() {
+    for (before, isRest) in [(48, true), (1_000, true), (832, false), (3 * 832, false)] as [(Int64, Bool)] {
+      let account = TestAccount()
+      account.beforeFirstSend(before)
+      account.send()
+      #expect(account.report(0, 0, .optionMemory(before)) == (isRest ? [0] : []))
+    }
+  }
+
   @Test("An id that was never issued makes the others doubtful, until nothing at all is out")
   func mistrusted() {
     let account = TestAccount()

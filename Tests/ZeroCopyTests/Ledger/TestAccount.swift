@@ -33,6 +33,9 @@ final class TestAccount {
     }
   }
 
+  func beforeFirstSend(_ optionMemory: Int64, wasLent: Bool = true) {
+    account.noteBeforeFirstSend(optionMemory: optionMemory, wasLent: wasLent)
+  }
   func takeBack() { _ = account.takeBack() }
   func holdNewest() { account.holdNewest() }
   func hasSurelyTakenNone(_ optionMemory: Int64) -> Bool {

@@ -219,7 +219,7 @@ extension Connection {
   static var leastLookDelay: UInt64 { 2_000_000 }
   static var mostLookDelay: UInt64 { 1_000_000_000 }
 
-  private mutating func learnBlockSize() {
+  mutating func learnBlockSize() {
     guard account.blockSize == nil, !hasAskedBlockSize else { return }
     hasAskedBlockSize = true
     let size = czc_notification_block_size(number)

@@ -196,7 +196,11 @@ extension Connection {
   @inline(never)
   mutating func noteBeforeFirstSend() {
     guard account.inFlight.next == 0, account.isExact else { return }
-    account.noteBeforeFirstSend(optionMemory: czc_option_memory(number))
+    // Where others have had the descriptor, they may have sent as well.
+    if descriptor.isLent { reap(untilEmpty: true) }
+    let used = czc_option_memory(number)
+    if descriptor.isLent, used > account.optionMemoryAtRest { learnBlockSize() }
+    account.noteBeforeFirstSend(optionMemory: used, wasLent: descriptor.isLent)
   }
 
   /// The newest send has taken only a part, or nothing: what it keeps is needed for what follows, too.

@@ -72,9 +72,9 @@ extension Connection {
       collect()
       if let buffer = pool.take() { return buffer }
       if takeShutDown() { throw .shutDown }
-      if deadline.hasPassed { throw .bufferTimedOut }
+      if deadline.hasPassed { throw bufferTimedOut }
       if let end = wait(deadline, writable: hasTail, hears: bell) {
-        try check(end, "waiting for a buffer") { _ in .bufferTimedOut }
+        try check(end, "waiting for a buffer") { $0.bufferTimedOut }
       }
     }
   }
@@ -132,10 +132,9 @@ extension Connection {
     return rate.isTooSlow(
       leastRate: leastRate, waited: waited, acknowledged: statistics.bytes - Int(left), hasMore: left > 0)
   }
-}
 
-extension ZeroCopyError {
-  fileprivate static var bufferTimedOut: ZeroCopyError {
-    .timedOut("waiting for a buffer", "all of the pool are in use; wait again, or abort")
+  private var bufferTimedOut: ZeroCopyError {
+    .timedOut(
+      "waiting for a buffer", "all of the pool are in use; wait again, or abort\(heldInWords)")
   }
 }

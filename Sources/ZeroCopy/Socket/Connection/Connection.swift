@@ -163,7 +163,7 @@ struct Connection: ~Copyable, Sendable {
     } while reaped.messages > 0
     let used = czc_option_memory(number)
     let isAtRest = account.isProvenRest(used, wasLent: true)
-    if isAtRest { account.noteBeforeFirstSend(optionMemory: used) }
+    if isAtRest { account.noteBeforeFirstSend(optionMemory: used, wasLent: true) }
     availability = isAtRest ? .available : .unavailable(.earlierSends)
   }
 
