@@ -44,7 +44,14 @@ struct PathDiagnosis: Encodable {
     }
     let memory = try BenchMemory(size: size, span: .cold, for: [.copy, .zeroCopy])
     limits = try Self.limits(&socket, memory, isDatagram: path.isDatagram)
+    let availability = socket.availability
     try socket.close(timeout: .seconds(60))
+    // It was there when the socket was made; the first sends have shown more.
+    if case .unavailable(let reason) = availability {
+      isAvailable = false
+      verdict = "The kernel takes zero-copy sends on the way to \(peer), but they do not work: \(reason)."
+      return
+    }
     try measure(over: path, memory)
     verdict = findVerdict()
   }

@@ -21,7 +21,7 @@ struct DatagramSession {
     let inbox = made.take()
     let endpoint = inbox.endpoint
     var socket = try plan.prepared(
-      ZeroCopySocket.connect(to: endpoint, configuration: Configuration(writeTimeout: .seconds(60))))
+      ZeroCopySocket.connect(to: endpoint, configuration: Configuration(writeTimeout: plan.writeTimeout)))
     let isDone = Flag()
     let handed = Handoff(inbox)
     let receiving = Background { try handed.take().receive(until: isDone) }
@@ -38,16 +38,23 @@ struct DatagramSession {
     var random = SeededGenerator(seed: plan.seed &+ 2)
     var slots = Slots(count: plan.slotCount, size: plan.slotSize, isProtected: plan.isProtected)
     var tally = Tally(sessions: 1)
+    var disturbance = Disturbance.begin(plan, on: socket)
+    var mode = plan.mode
     var offset = 0
     while offset < plan.volume {
+      try disturbance?.act(on: &socket)
+      slots.sweep(socket)
       if slots.free == nil {
-        try socket.waitForRelease(before: slots.oldestEnd, timeout: .seconds(60))
+        let end = slots.oldestEnd
+        try Disturbance.patiently(&disturbance, &socket) { socket, timeout throws(ZeroCopyError) in
+          try socket.waitForRelease(before: end, timeout: timeout)
+        }
         slots.sweep(socket)
       }
       guard let index = slots.free else {
         throw Trouble("the wait for memory ended, and nothing was released")
       }
-      let size = Int.random(in: 9...60_000, using: &random)
+      let size = Int.random(in: plan.datagramSizes, using: &random)
       let memory = UnsafeMutableRawBufferPointer(rebasing: slots.memory(index)[..<size])
       let segmentSize = Bool.random(using: &random) ? nil : Int.random(in: 1000...9000, using: &random)
       for start in stride(from: 0, to: size, by: segmentSize ?? size) {
@@ -60,9 +67,9 @@ struct DatagramSession {
       let first = socket.nextSend
       do throws(ZeroCopyError) {
         if let segmentSize {
-          try socket.writeAll(UnsafeRawBufferPointer(memory), mode: plan.mode, segmentSize: segmentSize)
+          try socket.writeAll(UnsafeRawBufferPointer(memory), mode: mode, segmentSize: segmentSize)
         } else {
-          try socket.writeAll(UnsafeRawBufferPointer(memory), mode: plan.mode)
+          try socket.writeAll(UnsafeRawBufferPointer(memory), mode: mode)
         }
         tally.bytesSent += size
       } catch {
@@ -71,7 +78,11 @@ struct DatagramSession {
           .system, .wouldBlock, .datagramDropped, .timedOut, .inFlightLimit, .notificationMemoryLimit,
           .lockedMemoryLimit, .messageTooLong, .connectionRefused, .segmentationUnavailable,
         ].contains(error.code)
-        guard isExpected, error.isSocketUsable else { throw error }
+        let isUnavailable = error.code == .zeroCopyUnavailable && plan.mayLoseTrack
+        guard isExpected || isUnavailable, error.isSocketUsable else { throw error }
+        if isUnavailable { mode = .automatic }
+        // It has waited in vain.
+        if error.code == .inFlightLimit { disturbance?.calm(socket) }
       }
       if fails { setRefused(socket, false) }
       slots.lend(index, for: first..<socket.nextSend)
@@ -80,7 +91,9 @@ struct DatagramSession {
       slots.sweep(socket)
     }
     do throws(ZeroCopyError) {
-      try socket.flush(timeout: .seconds(60))
+      try Disturbance.patiently(&disturbance, &socket) { socket, timeout throws(ZeroCopyError) in
+        try socket.flush(timeout: timeout)
+      }
     } catch {
       guard error.code == .connectionRefused else { throw error }
     }
@@ -95,6 +108,8 @@ struct DatagramSession {
     tally.copied = statistics.copied
     tally.fallbacks = statistics.fallbacks
     tally.settled = statistics.settled
+    tally.disturbed = plan.disturbance == nil ? 0 : 1
+    tally.unavailable = socket.availability.isAvailable ? 0 : 1
     return tally
   }
 

@@ -12,17 +12,20 @@ struct Plan: Sendable, CustomStringConvertible {
   let seed: UInt64
   let network: Network
   let family: Family
-  let isDatagram: Bool
-  let reading: Reading
+  private(set) var isDatagram: Bool
+  private(set) var reading: Reading
   let ending: Ending
   let mode: WriteMode
-  let isProtected, isNonblocking, isAdopted, failsDatagrams: Bool
+  let isProtected, isNonblocking, isAdopted: Bool
+  private(set) var failsDatagrams: Bool
   /// SO_TIMESTAMPING, whose messages come on the same queue; 0 for none.
-  let timestamps: CInt
+  private(set) var timestamps: CInt
   let faults: Faultiness?
-  let slotCount, slotSize: Int
+  /// What a second owner of the descriptor does meanwhile.
+  private(set) var disturbance: [Disturbance.Kind]?
+  private(set) var slotCount, slotSize: Int
   /// How many bytes to send in all.
-  let volume: Int
+  private(set) var volume: Int
   let pattern: Pattern
 
   init(seed: UInt64, network: Network, isLate: Bool) {
@@ -52,14 +55,42 @@ struct Plan: Sendable, CustomStringConvertible {
     // milliseconds later: a thousand sends of small buffers have shown what a hundred thousand would.
     volume = faults == .notifications ? min(drawn, slotSize * 128) : drawn
     pattern = Pattern(phase: Int.random(in: 0..<1 << 20, using: &random))
+    guard chance(0.35) else { return }
+    // An early release shows where much is in flight and waits: slow readers, many buffers, much in each; and of
+    // datagrams those that fail, whose ids overtake the others'.
+    isDatagram = isDatagram || chance(0.25)
+    disturbance = Disturbance.Kind.drawn(isDatagram: isDatagram, using: &random)
+    if reading == .steady { reading = chance(0.5) ? .stalling : .trickling }
+    failsDatagrams = true
+    // With the data, they keep TCP from repeating what is lost for as long as nobody reads them, and with a slow reader
+    // something is.
+    if timestamps != 0 { timestamps |= 1 << 11 }
+    slotCount = max(8, slotCount)
+    slotSize = max(65_536, slotSize)
+    volume = max(isLate ? 1 << 17 : 1 << 22, volume)
   }
 
   /// Whether the stream may end before all is read.
   var mayBeCut: Bool { [.abort, .drop].contains(ending) || [.resetting, .closing].contains(reading) }
 
-  /// Whether ids may be reported that we do not expect: where they are made up, or where the notification that an
-  /// adopted socket learns its counter from is repeated, which looks as if somebody else had sent.
-  private var mayLoseTrack: Bool { faults == .lostNotifications || (isAdopted && faults == .notifications) }
+  /// Whether ids may be reported that we do not expect, and zero copy become unavailable for that: where a second owner
+  /// makes them, where they are made up, or where the notification that an adopted socket learns its counter from is
+  /// repeated, which looks as if somebody else had sent.
+  var mayLoseTrack: Bool {
+    disturbance != nil || faults == .lostNotifications || (isAdopted && faults == .notifications)
+  }
+
+  /// Short where a send may wait for what comes only when a disturbance is undone.
+  var writeTimeout: Duration { disturbance == nil ? .seconds(60) : .milliseconds(300) }
+
+  /// Of a send on a stream, in bytes.
+  var sizes: ClosedRange<Int> { (disturbance == nil ? 1 : slotSize / 16)...slotSize }
+
+  /// Small where many are to be in flight, in bytes.
+  var datagramSizes: ClosedRange<Int> { 9...(disturbance == nil ? 60_000 : 16_000) }
+
+  /// Datagrams go over one family only.
+  var socketFamily: Family { isDatagram ? .ipv4 : family }
 
   var description: String {
     let flags = [
@@ -70,6 +101,7 @@ struct Plan: Sendable, CustomStringConvertible {
     return "seed \(seed): \(network.rawValue) \(family.rawValue), \(mode), \(reading.rawValue) reader,"
       + " \(ending.rawValue) at the end, \(slotCount) buffers of \(slotSize), \(volume) bytes\(flags)"
       + (faults.map { ", faults: \($0.rawValue)" } ?? "")
+      + (disturbance.map { ", disturbed by \($0.map(\.rawValue).joined(separator: " and "))" } ?? "")
   }
 }
 
@@ -85,7 +117,7 @@ extension Plan {
   func prepared(_ socket: consuming ZeroCopySocket) throws -> ZeroCopySocket {
     var socket = socket
     if isAdopted {
-      let configuration = Configuration(writeTimeout: .seconds(60))
+      let configuration = Configuration(writeTimeout: writeTimeout)
       let descriptor = try socket.relinquish()
       socket = try ZeroCopySocket(adopting: descriptor, configuration: configuration)
     }

@@ -21,7 +21,9 @@ struct Receiver {
 
   mutating func run(_ socket: inout ZeroCopySocket) throws -> Outcome {
     // Small, but not below a few packets: TCP would wait longer and longer before it tries again.
-    if plan.reading == .trickling { socket.setOption(SOL_SOCKET, SO_RCVBUF, 256 << 10) }
+    if plan.reading == .trickling || plan.disturbance != nil {
+      socket.setOption(SOL_SOCKET, SO_RCVBUF, 256 << 10)
+    }
     // After so many bytes it ends the connection, if it does.
     let cut = Int.random(in: 0...plan.volume, using: &random)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
@@ -53,7 +55,9 @@ struct Receiver {
     case .steady, .resetting, .closing, .halfClosing:
       return Int.random(in: 1...1 << 20, using: &random)
     case .stalling:
-      if Int.random(in: 0..<20, using: &random) == 0 { usleep(.random(in: 1...200_000, using: &random)) }
+      if Int.random(in: 0..<(plan.disturbance == nil ? 20 : 5), using: &random) == 0 {
+        usleep(.random(in: 1...200_000, using: &random))
+      }
       return Int.random(in: 1...1 << 20, using: &random)
     case .trickling:
       // In time to end within seconds, whatever the volume.

@@ -9,6 +9,8 @@ struct Sender: ~Copyable {
   private var socket: ZeroCopySocket
   private var slots: Slots
   private var random: SeededGenerator
+  private var disturbance: Disturbance?
+  private var mode: WriteMode
   /// Bytes of the stream that were accepted.
   private var offset = 0
   private var failedSends = 0
@@ -17,6 +19,8 @@ struct Sender: ~Copyable {
 
   init(_ plan: Plan, _ socket: consuming ZeroCopySocket) {
     self.plan = plan
+    mode = plan.mode
+    disturbance = Disturbance.begin(plan, on: socket)
     self.socket = consume socket
     slots = Slots(count: plan.slotCount, size: plan.slotSize, isProtected: plan.isProtected)
     random = SeededGenerator(seed: plan.seed &+ 2)
@@ -34,7 +38,11 @@ struct Sender: ~Copyable {
       [.abort, .drop].contains(plan.ending) ? Int.random(in: 0...plan.volume, using: &random) : plan.volume
     var isWhole = true
     do {
-      while offset < end { try step(atMost: plan.volume - offset) }
+      while offset < end {
+        try disturbance?.act(on: &socket)
+        slots.sweep(socket)
+        try step(atMost: plan.volume - offset)
+      }
     } catch let error as ZeroCopyError where error.code == .connectionLost && plan.mayBeCut {
       isWhole = false
     }
@@ -46,7 +54,8 @@ struct Sender: ~Copyable {
   /// Fills a buffer and sends it.
   private mutating func step(atMost most: Int) throws {
     let index = try freeSlot()
-    let size = min(most, Int(exp2(Double.random(in: 0...log2(Double(plan.slotSize)), using: &random))))
+    let powers = log2(Double(plan.sizes.lowerBound))...log2(Double(plan.sizes.upperBound))
+    let size = min(most, Int(exp2(Double.random(in: powers, using: &random))))
     let memory = UnsafeMutableRawBufferPointer(rebasing: slots.memory(index)[..<size])
     plan.pattern.fill(memory, from: offset)
     let first = socket.nextSend
@@ -63,19 +72,21 @@ struct Sender: ~Copyable {
     var accepted = 0
     do throws(ZeroCopyError) {
       switch Int.random(in: 0..<16, using: &random) {
-      case 0..<4: accepted = try socket.writev(memory, mode: plan.mode)
-      case 4..<8: accepted = try socket.writev(pieces(of: memory), mode: plan.mode)
+      case 0..<4: accepted = try socket.writev(memory, mode: mode)
+      case 4..<8: accepted = try socket.writev(pieces(of: memory), mode: mode)
       case 8..<11:
-        try socket.writeAll(memory, mode: plan.mode)
+        try socket.writeAll(memory, mode: mode)
         accepted = memory.count
       case 11..<14:
-        try socket.writeAll(pieces(of: memory), mode: plan.mode)
+        try socket.writeAll(pieces(of: memory), mode: mode)
         accepted = memory.count
       case 14:
         try socket.writeAll(memory, mode: .copy)
         accepted = memory.count
       default:
-        try socket.writeAndFlush(memory.bytes, timeout: .seconds(60), mode: plan.mode)
+        // What it waits for in vain for so long ends the connection.
+        disturbance?.calm(socket)
+        try socket.writeAndFlush(memory.bytes, timeout: .seconds(60), mode: mode)
         accepted = memory.count
       }
     } catch {
@@ -99,6 +110,13 @@ struct Sender: ~Copyable {
   private mutating func endure(_ error: ZeroCopyError) throws {
     failedSends += 1
     failuresInTurn += 1
+    if error.code == .zeroCopyUnavailable, error.isSocketUsable, plan.mayLoseTrack {
+      // It is not to be had any more.
+      mode = .automatic
+      return
+    }
+    // It has waited in vain, or as good as that.
+    if !plan.isNonblocking || failuresInTurn % 32 == 0 { disturbance?.calm(socket) }
     let isPassing = [
       .wouldBlock, .timedOut, .inFlightLimit, .lockedMemoryLimit, .notificationMemoryLimit,
     ].contains(error.code)
@@ -115,7 +133,10 @@ struct Sender: ~Copyable {
     try socket.reap()
     slots.sweep(socket)
     if let index = slots.free { return index }
-    try socket.waitForRelease(before: slots.oldestEnd, timeout: .seconds(60))
+    let end = slots.oldestEnd
+    try Disturbance.patiently(&disturbance, &socket) { socket, timeout throws(ZeroCopyError) in
+      try socket.waitForRelease(before: end, timeout: timeout)
+    }
     slots.sweep(socket)
     guard let index = slots.free else { throw Trouble("the wait for memory ended, and nothing was released") }
     return index
@@ -126,8 +147,14 @@ struct Sender: ~Copyable {
     var isWhole = true
     do throws(ZeroCopyError) {
       switch plan.ending {
-      case .close: try socket.close(timeout: .seconds(60))
-      case .flush, .relinquish: try socket.flush(timeout: .seconds(60))
+      case .close:
+        try Disturbance.patiently(&disturbance, &socket) { socket, timeout throws(ZeroCopyError) in
+          try socket.close(timeout: timeout)
+        }
+      case .flush, .relinquish:
+        try Disturbance.patiently(&disturbance, &socket) { socket, timeout throws(ZeroCopyError) in
+          try socket.flush(timeout: timeout)
+        }
       case .abort:
         socket.abort()
         isWhole = false
@@ -144,6 +171,8 @@ struct Sender: ~Copyable {
     tally.fallbacks = statistics.fallbacks
     tally.settled = statistics.settled
     tally.givenUp = statistics.inFlight
+    tally.disturbed = plan.disturbance == nil ? 0 : 1
+    tally.unavailable = socket.availability.isAvailable ? 0 : 1
     try plan.checkIDs(statistics)
     if ![.abort, .drop].contains(plan.ending), isWhole {
       guard statistics.inFlight == 0, statistics.completed == statistics.zeroCopySends else {

@@ -11,7 +11,7 @@ struct Session {
 
   private func runStream() throws -> Tally {
     let configuration = Configuration(
-      writeTimeout: .seconds(60), readTimeout: .seconds(90),
+      writeTimeout: plan.writeTimeout, readTimeout: .seconds(90),
       maximumBytesInFlight: plan.slotCount % 5 == 0 ? plan.slotSize * 2 : nil)
     let ends = try Self.connect(plan, configuration).split()
     let plan = plan

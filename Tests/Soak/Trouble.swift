@@ -17,6 +17,9 @@ struct Tally: Sendable {
   var settled = 0
   var failedSends = 0
   var givenUp = 0
+  /// Sessions with a second owner, and those that found zero copy unavailable.
+  var disturbed = 0
+  var unavailable = 0
 
   static func += (left: inout Tally, right: Tally) {
     left.sessions += right.sessions
@@ -29,12 +32,15 @@ struct Tally: Sendable {
     left.settled += right.settled
     left.failedSends += right.failedSends
     left.givenUp += right.givenUp
+    left.disturbed += right.disturbed
+    left.unavailable += right.unavailable
   }
 }
 
 extension Tally: CustomStringConvertible {
   var description: String {
-    "\(sessions) sessions, \(bytesSent >> 20) MiB sent, \(bytesChecked >> 20) MiB checked;"
+    "\(sessions) sessions, \(disturbed) of them disturbed, \(unavailable) without zero copy in the end,"
+      + " \(bytesSent >> 20) MiB sent, \(bytesChecked >> 20) MiB checked;"
       + " \(zeroCopySends) zero-copy sends, \(completed) completed, \(copied) of them copied,"
       + " \(givenUp) given up by an abort, \(settled) settled, \(failedSends) calls failed, \(fallbacks) fell back"
   }
