@@ -180,7 +180,7 @@ package struct Account<Kept: AccountedSend & ~Copyable>: ~Copyable {
     guard hasNews, !isLearning else { return 0 }
     let released: Int
     switch witness {
-    case .none:
+    case .unneeded:
       released = inFlight.releaseOldest(below: ids.done, while: { _ in true }, body)
     case .acknowledged(let position):
       released = inFlight.releaseOldest(below: ids.done, while: { $0.streamEnd <= position }, body)

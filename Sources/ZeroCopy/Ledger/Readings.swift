@@ -15,8 +15,8 @@ package enum Certainty: Equatable, Sendable {
 
 /// What has to agree with the ids before a send is released.
 package enum Witness: Sendable {
-  /// None: nobody else can have taken an id.
-  case none
+  /// None is needed: nobody else can have taken an id. Or none is left: the connection is over.
+  case unneeded
   /// TCP: the peer has acknowledged the stream up to here. What it has not acknowledged the kernel keeps, whatever
   /// ids have come: one of them was another send's (rule 34).
   case acknowledged(UInt64)

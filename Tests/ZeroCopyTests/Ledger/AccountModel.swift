@@ -266,7 +266,7 @@ struct AccountModel: ~Copyable {
     var released: [Int] = []
     _ = account.release(witness) { released.append($0.number) }
     if account.awaitsWitness, fate.kind == .stream, kernel.isOver {
-      _ = account.release(.none) { released.append($0.number) }
+      _ = account.release(.unneeded) { released.append($0.number) }
     }
     note(released)
   }
@@ -274,8 +274,8 @@ struct AccountModel: ~Copyable {
   private var witness: Witness {
     switch fate.kind {
     case .stream: .acknowledged(UInt64(max(0, sent - (kernel.written - kernel.acknowledged))))
-    case .datagram: isLent ? .optionMemory(kernel.optionMemory) : .none
-    case .counted: .none
+    case .datagram: isLent ? .optionMemory(kernel.optionMemory) : .unneeded
+    case .counted: .unneeded
     }
   }
 

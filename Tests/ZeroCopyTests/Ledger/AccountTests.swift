@@ -85,7 +85,7 @@ struct AccountTests {
       if account.certainty == .learning(newest: nil) {
         account.send()
         _ = account.report(5)
-        #expect(account.learn(0) && account.release(.none).count == 1)
+        #expect(account.learn(0) && account.release(.unneeded).count == 1)
       }
       account.send()
       _ = account.report(1 << 20)
@@ -107,7 +107,7 @@ struct AccountTests {
     #expect(account.report(id) == [])
     #expect(!account.learn(832))
     #expect(account.learn(0))
-    #expect(account.release(.none) == [0])
+    #expect(account.release(.unneeded) == [0])
     account.send(2)
     #expect(account.report(id &+ 1, id &+ 2) == [1, 2])
     #expect(account.certainty == .exact)
@@ -121,7 +121,7 @@ struct AccountTests {
     #expect(!account.learn(832))
     #expect(account.report(8) == [])
     #expect(account.learn(48))
-    #expect(account.release(.none) == [0])
+    #expect(account.release(.unneeded) == [0])
     account.send()
     #expect(account.report(9) == [1])
   }

@@ -134,7 +134,7 @@ struct SettlingTests {
     #expect(account.consequence == .none)
     account.send()
     _ = account.report(40)
-    #expect(account.learn(0) && account.release(.none) == [1])
+    #expect(account.learn(0) && account.release(.unneeded) == [1])
   }
 
   @Test("65,536 ids behind a late one are held, and released with it")

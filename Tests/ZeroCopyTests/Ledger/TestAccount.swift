@@ -49,7 +49,7 @@ final class TestAccount {
   }
 
   /// - Returns: What a notification releases.
-  func report(_ first: UInt32, _ last: UInt32? = nil, _ witness: Witness = .none) -> [UInt64] {
+  func report(_ first: UInt32, _ last: UInt32? = nil, _ witness: Witness = .unneeded) -> [UInt64] {
     account.noteRead(messages: 1, truncated: 0)
     _ = account.report(first: first, last: last ?? first)
     return release(witness)

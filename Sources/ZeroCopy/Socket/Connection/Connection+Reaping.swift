@@ -60,36 +60,36 @@ extension Connection {
     {
       return 0
     }
+    guard let witness = askWitness() else { return 0 }
     var sum = Released()
-    let acknowledged = askWitness()
-    var released = account.release(acknowledged) { sum.add($0) }
-    if account.awaitsWitness, case .acknowledged(let position) = acknowledged {
+    var released = account.release(witness) { sum.add($0) }
+    if account.awaitsWitness, case .acknowledged(let position) = witness {
       released += account.release(lateWitness(position)) { sum.add($0) }
     }
     if released > 0 { complete(sum, ids: released) }
     return released
   }
 
-  /// What has to agree with ids that came.
-  private mutating func askWitness() -> Witness {
+  /// What has to agree with ids that came; `nil` where it cannot be asked now.
+  private mutating func askWitness() -> Witness? {
     if facts.is_tcp {
       let left = czc_unacknowledged(number)
       // Where that is refused, the ids have to do.
-      return left < 0 ? .none : .acknowledged(UInt64(max(0, statistics.bytes - Int(left))))
+      return left < 0 ? .unneeded : .acknowledged(UInt64(max(0, statistics.bytes - Int(left))))
     }
-    guard isDatagram, !account.countsIDs, descriptor.isLent else { return .none }
-    return quietOptionMemory().map { .optionMemory($0) } ?? .none
+    guard isDatagram, !account.countsIDs, descriptor.isLent else { return .unneeded }
+    return quietOptionMemory().map { .optionMemory($0) }
   }
 
   /// The same of TCP, where ids came for what does not seem to be acknowledged: a connection that is over acknowledges
   /// nothing more, and the end of our stream counts as a byte.
   private func lateWitness(_ position: UInt64) -> Witness {
-    if isPurged || czc_tcp_is_closed(number) == 1 { return .none }
+    if isPurged || czc_tcp_is_closed(number) == 1 { return .unneeded }
     return .acknowledged(czc_tcp_we_have_ended(number) == 1 ? position + 1 : position)
   }
 
   /// What sends were released together.
-  private struct Released {
+  struct Released {
     var sends = 0
     var bytes = 0
     var cost = 0
@@ -102,7 +102,7 @@ extension Connection {
   }
 
   /// - Parameter ids: How many were released, those of calls that failed included.
-  private mutating func complete(_ released: Released, ids: Int) {
+  mutating func complete(_ released: Released, ids: Int) {
     noteEnd(of: released.bytes, cost: released.cost)
     statistics.completed += released.sends
     tally.completed += released.sends
@@ -121,108 +121,11 @@ extension Connection {
     reportedIDs = (left, min(left, max(0, reportedIDs.copied - copied)))
   }
 
-  private mutating func noteEnd(of bytes: Int, cost: Int) {
+  mutating func noteEnd(of bytes: Int, cost: Int) {
     statistics.bytesInFlight -= bytes
     budgetedBytes -= cost
     // What it held is free: a limit that was met may be over.
     copiesDue = 0
     lookDelay = Self.leastLookDelay
-  }
-}
-
-/// Settling what ids do not say.
-extension Connection {
-  /// Releases whatever can be: reads the queue to its end, counts the ids where one send takes several, and looks
-  /// whether everything is at rest where something has to be settled. Never waits.
-  /// - Returns: How many sends were released.
-  @discardableResult
-  mutating func collect() -> Int {
-    let before = account.inFlight.count
-    reap(untilEmpty: true)
-    if account.countsIDs { count() }
-    if account.wantsLook { look() }
-    return before - account.inFlight.count
-  }
-
-  /// Counts the ids, and releases what that tells. Two reads of the error queue and a `getsockopt`, about a tenth of
-  /// a send of 64 KiB: when something is wanted, and every few sends, because what was sent between two counts
-  /// is released together.
-  mutating func count() {
-    guard account.inFlight.count > 0, account.isExact, let memory = quietOptionMemory() else { return }
-    account.count(optionMemory: memory)
-    if account.hasNews { releaseReported() }
-  }
-
-  /// Option memory when nothing is unread: it counts the blocks that are in flight (rule 31). `nil` where the queue
-  /// does not come to its end.
-  mutating func quietOptionMemory() -> Int64? {
-    learnBlockSize()
-    // Others may fill the queue for ever: with time stamps, with what the network says.
-    for _ in 0..<16 {
-      readQueue(untilEmpty: true)
-      let used = czc_option_memory(number)
-      let read = account.messagesRead
-      readQueue(untilEmpty: true)
-      // What came meanwhile was still counted.
-      if account.messagesRead == read { return used < 0 ? nil : used }
-    }
-    return nil
-  }
-
-  /// Looks, after the queue, at what else the kernel says, and lets the account settle what can be.
-  mutating func look() {
-    reap(untilEmpty: true)
-    guard account.inFlight.count > 0 || account.wantsLook else { return }
-    if account.isLearning, account.hasNews, releaseReported() > 0 { return }
-    learnBlockSize()
-    if account.awaitsWitness, releaseReported() > 0, account.inFlight.count == 0 { return }
-    let reading = RestReading(
-      at: czc_now(), optionMemory: czc_option_memory(number), isAcknowledged: isAcknowledged,
-      isOptionOn: czc_zerocopy_enabled(number) != 0, wasLent: descriptor.isLent)
-    var sum = Released()
-    var givenUp = GivenUp()
-    let settlement = account.settle(reading) { record, isOut in
-      if isOut { givenUp.add(record) } else { sum.add(record) }
-    }
-    if settlement.released > 0 {
-      statistics.settled += sum.sends
-      complete(sum, ids: settlement.released)
-    }
-    if settlement.givenUp > 0 {
-      noteEnd(of: givenUp.bytes, cost: givenUp.cost)
-      note(givenUp)
-    }
-    switch settlement.consequence {
-    case .none: break
-    case .optionIsOff: becomeUnavailable(.optionSwitchedOff)
-    case .neverNotified: becomeUnavailable(.neverNotified)
-    case .foreignIDs: becomeUnavailable(.foreignNotifications)
-    }
-    if settlement.givenUp > 0, telling != nil { tellProgress() }
-  }
-
-  /// Whether nothing is left that the peer could acknowledge, or that has not left yet.
-  private var isAcknowledged: Bool {
-    let left = czc_unacknowledged(number)
-    guard facts.is_tcp, left > 0 else { return left <= 0 || account.countsIDs }
-    return isPurged || czc_tcp_is_closed(number) == 1 || (left == 1 && czc_tcp_we_have_ended(number) == 1)
-  }
-
-  /// How long to wait before the next look. What is in flight although all is acknowledged may never be notified, and
-  /// nothing announces what a look would find; else a notification does.
-  mutating func nextLookDelay() -> UInt64 {
-    guard account.inFlight.count > 0, account.wantsLook || isAcknowledged else { return Self.mostLookDelay }
-    defer { lookDelay = min(2 * lookDelay, Self.mostLookDelay) }
-    return lookDelay
-  }
-
-  static var leastLookDelay: UInt64 { 2_000_000 }
-  static var mostLookDelay: UInt64 { 1_000_000_000 }
-
-  mutating func learnBlockSize() {
-    guard account.blockSize == nil, !hasAskedBlockSize else { return }
-    hasAskedBlockSize = true
-    let size = czc_notification_block_size(number)
-    if size > 0 { account.blockSize = size }
   }
 }

@@ -214,52 +214,6 @@ extension Connection {
     lending.keeping = keeping
   }
 
-  @inline(never)
-  mutating func refused(_ send: UInt64, _ errno: Errno) -> Attempt {
-    let before = statistics.completed
-    let tookID = takesBack(send, errno)
-    // vsock answers ENOMEM where the others answer ENOBUFS (rule 5).
-    guard errno == .noBufferSpace || errno == .noMemory else { return .failed(errno) }
-    if tookID { return .shortage(.droppedDatagram) }
-    return .shortage(.kernelLimit, hasDrained: statistics.completed > before)
-  }
-
-  /// Takes back the id of a call that failed.
-  /// - Parameter errno: `nil` where it is not known.
-  /// - Returns: Whether the call took it all the same, as a datagram that failed after it was built does
-  ///   (rule 2).
-  mutating func takesBack(_ send: UInt64, _ errno: Errno?) -> Bool {
-    account.updateNewest { $0.isSend = false }
-    let mayHave = isDatagram && mayHaveTakenID(send, errno)
-    // Where its pages were what was wanting, the kernel counts none of them.
-    if !mayHave { takeBackNewest(mayStayCounted: facts.is_tcp && errno != .noBufferSpace) }
-    // Only now: what is released depends on how many sends there are.
-    if account.hasNews { releaseReported() }
-    return mayHave
-  }
-
-  /// Whether a datagram that was refused may have taken an id: it is on the queue then, as a rule.
-  private mutating func mayHaveTakenID(_ send: UInt64, _ errno: Errno?) -> Bool {
-    readQueue(untilEmpty: true)
-    if account.isReported(send) { return true }
-    if errno?.comesBeforeID == true { return false }
-    // Not on the queue, and perhaps not free either: of a datagram that was dropped after its first fragments had left,
-    // those may wait in a queueing discipline. Only the option memory tells, and not always; else the number is held.
-    let memory = quietOptionMemory()
-    if account.isReported(send) { return true }
-    if let memory, account.hasSurelyTakenNone(optionMemory: memory) { return false }
-    account.holdNewest()
-    return true
-  }
-
-  /// The newest send has not used its number.
-  mutating func takeBackNewest(mayStayCounted: Bool = false) {
-    if var record = account.takeBack() {
-      if mayStayCounted { leaveShare(of: &record) }
-      budgetedBytes -= record.cost
-    }
-  }
-
   /// Makes room after a shortage: drains, then waits where that is allowed.
   /// - Returns: Whether to try zero copy again; else to copy.
   private mutating func relieves(
@@ -315,17 +269,6 @@ extension Connection {
 
   private func timedOut() -> ZeroCopyError {
     .timedOut("writing", "the peer has taken nothing; try again, or abort")
-  }
-}
-
-extension Errno {
-  /// Whether a send that fails so, and whose id is not on the queue, has not built its datagram yet, and takes no id
-  /// (rule 2).
-  fileprivate var comesBeforeID: Bool {
-    switch self {
-    case .resourceTemporarilyUnavailable, .interrupted, .badAddress, .connectionRefused: true
-    default: false
-    }
   }
 }
 
