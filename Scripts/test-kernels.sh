@@ -22,7 +22,7 @@ if ((${#series[@]} == 0)); then series=(6.1 6.12); fi
 
 # In the order in which they depend on each other; a kernel that has one built in has no file of it.
 modules='failover net_failover virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
-  virtio_net vsock vmw_vsock_virtio_transport_common vsock_loopback veth ifb sch_tbf'
+  virtio_net vsock vmw_vsock_virtio_transport_common vsock_loopback veth ifb sch_tbf sch_htb'
 # What tests and lanes start beside busybox's programs, which do less.
 programs='sh env ip tc mount unshare nsenter taskset chrt getconf'
 
