@@ -108,16 +108,18 @@ static int64_t block_size_towards(const struct sockaddr *address, socklen_t leng
   return result;
 }
 
-int64_t czc_notification_block_size(int fd) {
-  // Port 9 of our own loopback; and where that is down, the way that the socket's own peer is on.
+int64_t czc_notification_block_size(void) {
+  // Port 9 of our own loopback.
   struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_port = htons(9)};
   loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int64_t size = block_size_towards((struct sockaddr *)&loopback, sizeof loopback);
-  if (size > 0) return size;
+  return block_size_towards((struct sockaddr *)&loopback, sizeof loopback);
+}
+
+int64_t czc_notification_block_size_towards_peer(int fd) {
   struct sockaddr_storage peer;
   socklen_t length = sizeof peer;
-  if (getpeername(fd, (struct sockaddr *)&peer, &length) < 0) return size;
-  if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6) return size;
+  if (getpeername(fd, (struct sockaddr *)&peer, &length) < 0) return -errno;
+  if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6) return -EAFNOSUPPORT;
   return block_size_towards((struct sockaddr *)&peer, length);
 }
 
@@ -139,7 +141,9 @@ int64_t czc_option_memory(int fd) {
   return -ENOSYS;
 }
 
-int64_t czc_notification_block_size(int fd) {
+int64_t czc_notification_block_size(void) { return -ENOSYS; }
+
+int64_t czc_notification_block_size_towards_peer(int fd) {
   (void)fd;
   return -ENOSYS;
 }

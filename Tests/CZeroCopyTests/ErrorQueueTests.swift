@@ -131,7 +131,7 @@
     func optionMemory(kind: Loopback) throws {
       let pair = try kind.connectedPair()
       let baseline = try checked(czc_option_memory(pair.sender))
-      let block = czc_notification_block_size(-1)
+      let block = czc_notification_block_size()
       #expect(block > 0)
       #expect(send(pair.sender, 1000) == 1000)
       // In flight or unread, it is one block either way.

@@ -25,7 +25,7 @@ public final class Faults: Sendable {
     cts_make_message(descriptor.rawValue, &template)
     plan = Mutex(
       FaultPlan(
-        seed: seed, template: template, blockSize: UInt32(max(0, czc_notification_block_size(-1))),
+        seed: seed, template: template, blockSize: UInt32(max(0, czc_notification_block_size())),
         kernelID: earlierSends, firstID: firstID ?? earlierSends))
     let hooks = cts_hooks(
       context: Unmanaged.passRetained(self).toOpaque(),

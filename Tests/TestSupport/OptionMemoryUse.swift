@@ -5,7 +5,7 @@ import ZeroCopy
 public enum NotificationBlock {
   /// Differs by kernel; `nil` where it cannot be learnt.
   public static let byteCount: Int? = {
-    let size = Int(czc_notification_block_size(-1))
+    let size = Int(czc_notification_block_size())
     return size > 0 ? size : nil
   }()
 }

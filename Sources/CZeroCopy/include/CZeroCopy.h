@@ -101,8 +101,9 @@ int czc_read_notifications(int fd, czc_notification *notifications, int capacity
 int64_t czc_option_memory(int fd);
 
 // Bytes of option memory that one notification block takes on this kernel, learnt from one UDP send that never leaves
-// a socket of its own (rule 31): towards this machine, or where it has no loopback towards the peer of `fd`, -1 for none.
-int64_t czc_notification_block_size(int fd);
+// a socket of its own (rule 31): towards this machine, or, where it has no loopback, towards the peer of `fd`.
+int64_t czc_notification_block_size(void);
+int64_t czc_notification_block_size_towards_peer(int fd);
 
 // ---- Waiting (wait.c) -------------------------------------------------------------------------
 

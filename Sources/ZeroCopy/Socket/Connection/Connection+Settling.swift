@@ -92,7 +92,8 @@ extension Connection {
   mutating func learnBlockSize() {
     guard account.blockSize == nil, !hasAskedBlockSize else { return }
     hasAskedBlockSize = true
-    let size = czc_notification_block_size(number)
+    var size = czc_notification_block_size()
+    if size <= 0 { size = czc_notification_block_size_towards_peer(number) }
     if size > 0 { account.blockSize = size }
   }
 }
