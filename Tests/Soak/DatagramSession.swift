@@ -41,25 +41,26 @@ struct DatagramSession {
     var disturbance = Disturbance.begin(plan, on: socket)
     var mode = plan.mode
     var offset = 0
-    while offset < plan.volume {
-      try disturbance?.act(on: &socket)
-      slots.sweep(socket)
+    var end = plan.volume
+    while offset < end {
       if slots.free == nil {
-        let end = slots.oldestEnd
+        let oldest = slots.oldestEnd
         try Disturbance.patiently(&disturbance, &socket) { socket, timeout throws(ZeroCopyError) in
-          try socket.waitForRelease(before: end, timeout: timeout)
+          try socket.waitForRelease(before: oldest, timeout: timeout)
         }
         slots.sweep(socket)
       }
       guard let index = slots.free else {
         throw Trouble("the wait for memory ended, and nothing was released")
       }
+      try disturbance?.act(on: &socket)
+      slots.sweep(socket)
       let size = Int.random(in: plan.datagramSizes, using: &random)
       let memory = UnsafeMutableRawBufferPointer(rebasing: slots.memory(index)[..<size])
       let segmentSize = Bool.random(using: &random) ? nil : Int.random(in: 1000...9000, using: &random)
       for start in stride(from: 0, to: size, by: segmentSize ?? size) {
-        let end = min(size, start + (segmentSize ?? size))
-        fill(UnsafeMutableRawBufferPointer(rebasing: memory[start..<end]), from: offset + start)
+        let stop = min(size, start + (segmentSize ?? size))
+        fill(UnsafeMutableRawBufferPointer(rebasing: memory[start..<stop]), from: offset + start)
       }
       // Segmentation without checksums is refused only once the datagram is built, and has taken an id.
       let fails = plan.failsDatagrams && Int.random(in: 0..<4, using: &random) == 0
@@ -78,9 +79,12 @@ struct DatagramSession {
           .system, .wouldBlock, .datagramDropped, .timedOut, .inFlightLimit, .notificationMemoryLimit,
           .lockedMemoryLimit, .messageTooLong, .connectionRefused, .segmentationUnavailable,
         ].contains(error.code)
-        let isUnavailable = error.code == .zeroCopyUnavailable && plan.mayLoseTrack
+        let isUnavailable = error.code == .zeroCopyUnavailable && plan.mayBecomeUnavailable
         guard isExpected || isUnavailable, error.isSocketUsable else { throw error }
-        if isUnavailable { mode = .automatic }
+        if isUnavailable {
+          mode = .automatic
+          end = min(end, offset + plan.volumeOfCopies)
+        }
         // It has waited in vain.
         if error.code == .inFlightLimit { disturbance?.calm(socket) }
       }

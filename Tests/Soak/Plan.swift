@@ -15,7 +15,7 @@ struct Plan: Sendable, CustomStringConvertible {
   private(set) var isDatagram: Bool
   private(set) var reading: Reading
   let ending: Ending
-  let mode: WriteMode
+  private(set) var mode: WriteMode
   let isProtected, isNonblocking, isAdopted: Bool
   private(set) var failsDatagrams: Bool
   /// SO_TIMESTAMPING, whose messages come on the same queue; 0 for none.
@@ -53,38 +53,58 @@ struct Plan: Sendable, CustomStringConvertible {
     let drawn = Int(exp2(Double.random(in: 12...most, using: &random)))
     // What the rig holds back wakes nobody, and each wait for it lasts until the library looks again, some
     // milliseconds later: a thousand sends of small buffers have shown what a hundred thousand would.
-    volume = faults == .notifications ? min(drawn, slotSize * 128) : drawn
+    // The same of a session of small buffers that takes half a minute.
+    volume = min(drawn, slotSize * (faults == .notifications ? 128 : 1024))
     pattern = Pattern(phase: Int.random(in: 0..<1 << 20, using: &random))
     guard chance(0.35) else { return }
     // An early release shows where much is in flight and waits: slow readers, many buffers, much in each; and of
     // datagrams those that fail, whose ids overtake the others'.
     isDatagram = isDatagram || chance(0.25)
     disturbance = Disturbance.Kind.drawn(isDatagram: isDatagram, using: &random)
-    if reading == .steady { reading = chance(0.5) ? .stalling : .trickling }
+    // A map takes no connection that the peer has half closed.
+    if reading == .steady || (isInMap && reading == .halfClosing) {
+      reading = chance(0.5) ? .stalling : .trickling
+    }
+    // Sends of this size the other mode mostly copies.
+    if chance(0.8) { mode = .zeroCopy }
     failsDatagrams = true
     // With the data, they keep TCP from repeating what is lost for as long as nobody reads them, and with a slow reader
     // something is.
     if timestamps != 0 { timestamps |= 1 << 11 }
-    slotCount = max(8, slotCount)
-    slotSize = max(65_536, slotSize)
-    volume = max(isLate ? 1 << 17 : 1 << 22, volume)
+    slotCount = max(isInMap ? 16 : 8, slotCount)
+    slotSize = isInMap ? 65_536 : max(65_536, slotSize)
+    volume = max(isLate ? 1 << 17 : 1 << 23, volume)
   }
 
   /// Whether the stream may end before all is read.
   var mayBeCut: Bool { [.abort, .drop].contains(ending) || [.resetting, .closing].contains(reading) }
 
-  /// Whether ids may be reported that we do not expect, and zero copy become unavailable for that: where a second owner
-  /// makes them, where they are made up, or where the notification that an adopted socket learns its counter from is
-  /// repeated, which looks as if somebody else had sent.
-  var mayLoseTrack: Bool {
+  /// Whether ids may be reported that we do not expect: where a second owner makes them, where they are made up, or
+  /// where the notification that an adopted socket learns its counter from is repeated, which looks as if somebody else
+  /// had sent.
+  private var mayLoseTrack: Bool {
     disturbance != nil || faults == .lostNotifications || (isAdopted && faults == .notifications)
   }
+
+  /// Whether zero copy may become unavailable. Of datagrams also because a repeated notification that is held back takes
+  /// as much as another's.
+  var mayBecomeUnavailable: Bool { mayLoseTrack || (isDatagram && faults == .notifications) }
+
+  /// How much to send at most once zero copy is unavailable: copies show nothing.
+  var volumeOfCopies: Int { 4 * slotSize }
 
   /// Short where a send may wait for what comes only when a disturbance is undone.
   var writeTimeout: Duration { disturbance == nil ? .seconds(60) : .milliseconds(300) }
 
+  /// After how many reads of a stream there is a pause, on average; `nil` for none.
+  var readsPerStall: Int? { disturbance != nil ? 5 : reading == .stalling ? 20 : nil }
+
   /// Of a send on a stream, in bytes.
-  var sizes: ClosedRange<Int> { (disturbance == nil ? 1 : slotSize / 16)...slotSize }
+  var sizes: ClosedRange<Int> { (disturbance == nil ? 1 : slotSize / (isInMap ? 2 : 16))...slotSize }
+
+  /// A map cuts most of what is sent then in two, so that there are a few ids too many, and many sends in flight that
+  /// they are believed to be of.
+  private var isInMap: Bool { disturbance?.contains(.sockmap) == true }
 
   /// Small where many are to be in flight, in bytes.
   var datagramSizes: ClosedRange<Int> { 9...(disturbance == nil ? 60_000 : 16_000) }

@@ -51,19 +51,15 @@ struct Receiver {
 
   /// How much to read next, after a pause where the plan says so.
   private mutating func nextCount() -> Int {
-    switch plan.reading {
-    case .steady, .resetting, .closing, .halfClosing:
-      return Int.random(in: 1...1 << 20, using: &random)
-    case .stalling:
-      if Int.random(in: 0..<(plan.disturbance == nil ? 20 : 5), using: &random) == 0 {
-        usleep(.random(in: 1...200_000, using: &random))
-      }
-      return Int.random(in: 1...1 << 20, using: &random)
-    case .trickling:
+    if plan.reading == .trickling {
       // In time to end within seconds, whatever the volume.
       usleep(.random(in: 1...1000, using: &random))
       return max(4096, plan.volume / 1000)
     }
+    if let reads = plan.readsPerStall, Int.random(in: 0..<reads, using: &random) == 0 {
+      usleep(.random(in: 1...200_000, using: &random))
+    }
+    return Int.random(in: 1...1 << 20, using: &random)
   }
 
   private func check(_ bytes: UnsafeRawBufferPointer) throws {

@@ -13,6 +13,8 @@ struct Sender: ~Copyable {
   private var mode: WriteMode
   /// Bytes of the stream that were accepted.
   private var offset = 0
+  /// Where it is to end.
+  private var end = 0
   private var failedSends = 0
   /// Calls that got nowhere since the last that did.
   private var failuresInTurn = 0
@@ -34,15 +36,11 @@ struct Sender: ~Copyable {
 
   mutating func run() throws -> Outcome {
     // An abort and the like come in the middle.
-    let end =
+    end =
       [.abort, .drop].contains(plan.ending) ? Int.random(in: 0...plan.volume, using: &random) : plan.volume
     var isWhole = true
     do {
-      while offset < end {
-        try disturbance?.act(on: &socket)
-        slots.sweep(socket)
-        try step(atMost: plan.volume - offset)
-      }
+      while offset < end { try step(atMost: plan.volume - offset) }
     } catch let error as ZeroCopyError where error.code == .connectionLost && plan.mayBeCut {
       isWhole = false
     }
@@ -54,6 +52,8 @@ struct Sender: ~Copyable {
   /// Fills a buffer and sends it.
   private mutating func step(atMost most: Int) throws {
     let index = try freeSlot()
+    try disturbance?.act(on: &socket)
+    slots.sweep(socket)
     let powers = log2(Double(plan.sizes.lowerBound))...log2(Double(plan.sizes.upperBound))
     let size = min(most, Int(exp2(Double.random(in: powers, using: &random))))
     let memory = UnsafeMutableRawBufferPointer(rebasing: slots.memory(index)[..<size])
@@ -110,9 +110,10 @@ struct Sender: ~Copyable {
   private mutating func endure(_ error: ZeroCopyError) throws {
     failedSends += 1
     failuresInTurn += 1
-    if error.code == .zeroCopyUnavailable, error.isSocketUsable, plan.mayLoseTrack {
+    if error.code == .zeroCopyUnavailable, error.isSocketUsable, plan.mayBecomeUnavailable {
       // It is not to be had any more.
       mode = .automatic
+      end = min(end, offset + plan.volumeOfCopies)
       return
     }
     // It has waited in vain, or as good as that.
@@ -133,9 +134,9 @@ struct Sender: ~Copyable {
     try socket.reap()
     slots.sweep(socket)
     if let index = slots.free { return index }
-    let end = slots.oldestEnd
+    let oldest = slots.oldestEnd
     try Disturbance.patiently(&disturbance, &socket) { socket, timeout throws(ZeroCopyError) in
-      try socket.waitForRelease(before: end, timeout: timeout)
+      try socket.waitForRelease(before: oldest, timeout: timeout)
     }
     slots.sweep(socket)
     guard let index = slots.free else { throw Trouble("the wait for memory ended, and nothing was released") }
