@@ -6,7 +6,8 @@
 /// later id than its own. What must never be is the contrary, a counter that is ahead of our numbers, and three things
 /// keep it from handing out memory in flight:
 ///
-/// - A call that failed is taken back only where it has surely taken no id (`hasSurelyTakenNone`).
+/// - A call that failed is taken back only where it has surely taken no id (`hasSurelyTakenNone`). Where others may have
+///   taken one meanwhile, what was in flight then waits until all of it is reported (`keepRefused`).
 /// - A witness has to agree: what a TCP peer has not acknowledged is in flight, whatever ids have come; and of a
 ///   datagram socket that others may send on no more notification blocks may be out than sends of ours.
 /// - An id that was never issued tells that the others were not ours either. From then on none is believed.
@@ -28,6 +29,8 @@ package struct Account<Kept: AccountedSend & ~Copyable>: ~Copyable {
 
   /// Whether an id has come that its witness does not agree with yet: look again, nothing announces when it does.
   package internal(set) var awaitsWitness = false
+  /// Sends below this number are released together, once all of their ids are in.
+  private var goTogether: UInt64 = 0
   /// The first of two readings that have to agree.
   var rest: FirstReading?
   /// Messages that were read off the error queue so far: a reading tells of the time since the last one.
@@ -89,10 +92,13 @@ package struct Account<Kept: AccountedSend & ~Copyable>: ~Copyable {
     return kept
   }
 
-  /// The newest send's call has failed, and may have taken an id: its number is held. If it took none, all that follow
-  /// wait for one id more than their own, until everything is settled.
-  package mutating func holdNewest() {
-    noteLack()
+  /// The newest send's call has failed, and its number stays: it has taken an id, or may have. If it took none, all that
+  /// follow wait for one id more than their own, until everything is settled.
+  /// - Parameter wasLent: The id that was reported may be another owner's, and those before it later ones than their
+  ///   numbers say. All that were in flight then are done when this one and all below it are.
+  package mutating func keepRefused(isReported: Bool, wasLent: Bool) {
+    if !isReported { noteLack() }
+    if wasLent { goTogether = inFlight.next }
   }
 
   /// The ids of sends may never come, and it is known why.
@@ -170,7 +176,7 @@ package struct Account<Kept: AccountedSend & ~Copyable>: ~Copyable {
     switch certainty {
     case .mistrusted: false
     case .learning(let newest, _): newest != nil
-    case .exact, .uncertain: ids.done > inFlight.oldest && inFlight.count > 0
+    case .exact, .uncertain: ids.done > inFlight.oldest && inFlight.count > 0 && ids.done >= goTogether
     }
   }
 
@@ -190,6 +196,9 @@ package struct Account<Kept: AccountedSend & ~Copyable>: ~Copyable {
         certainty = .mistrusted
         return 0
       }
+      // Where ids are lost, there are more that are not reported than there are blocks: only none is proof.
+      awaitsWitness = blocks > 0 && certainty == .uncertain
+      if awaitsWitness { return 0 }
       released = inFlight.releaseOldest(below: ids.done, while: { _ in true }, body)
     }
     awaitsWitness = hasNews

@@ -3,9 +3,9 @@ import ZeroCopy
 /// An account beside a kernel that is known to the last block: every event is told to both, and answers where the
 /// account has released memory that the kernel still reads, or holds what is free, in words. Shared with the fuzzer.
 ///
-/// It does with an account what a connection does. Two coincidences are left out, because no reading tells of them: a
+/// It does with an account what a connection does. Some coincidences are left out, because no reading tells of them: a
 /// stream whose acknowledged sends are late and whose ids others have taken; and a datagram socket of which others take
-/// ids while sends of ours take none.
+/// ids, while sends of ours that are accepted take none, or others read the queue, or change what was there at rest.
 struct AccountModel: ~Copyable {
   enum Kind: Int, CaseIterable { case stream, datagram, counted }
 
@@ -95,9 +95,9 @@ struct AccountModel: ~Copyable {
   }
 
   mutating func refusedSend(_ refusal: Refusal) -> String? {
-    guard maySend, !fate.takesMore || refusal == .early || refusal == .late else { return nil }
+    guard maySend else { return nil }
     let number = reserve(0)
-    guard fate.kind == .datagram else {
+    guard fate.kind == .datagram, refusal != .early else {
       _ = account.takeBack()
       return problem
     }
@@ -108,12 +108,11 @@ struct AccountModel: ~Copyable {
     }
     let newest = account.inFlight.next - 1
     readAll()
-    if !account.isReported(newest) {
-      if refusal == .early || account.hasSurelyTakenNone(optionMemory: kernel.optionMemory) {
-        _ = account.takeBack()
-      } else {
-        account.holdNewest()
-      }
+    let isReported = account.isReported(newest)
+    if !isReported, account.hasSurelyTakenNone(optionMemory: kernel.optionMemory) {
+      _ = account.takeBack()
+    } else {
+      account.keepRefused(isReported: isReported, wasLent: isLent)
     }
     release()
     return problem
@@ -153,7 +152,9 @@ struct AccountModel: ~Copyable {
 
   mutating func switchOption() { if isLent, fate.takesNone { kernel.isOptionOn.toggle() } }
 
-  mutating func steal() { if isLent, fate.losesIDs { kernel.steal() } }
+  mutating func steal() {
+    if isLent, fate.losesIDs, !(fate.takesMore && fate.kind == .datagram) { kernel.steal() }
+  }
 
   /// A notification of what was never sent. Of an account that has still to learn where the counter stands it would be
   /// the truth.

@@ -146,7 +146,7 @@ struct AccountTests {
   func heldInVain() {
     let account = TestAccount()
     account.send(2)
-    account.holdNewest()
+    account.keepRefused()
     account.send(2)
     // Of 0 to 3 the kernel has counted 0, 2 and 3.
     #expect(account.report(0, 2) == [0, 1, 2])
@@ -161,10 +161,34 @@ struct AccountTests {
   func heldForGood() {
     let account = TestAccount()
     account.send()
-    account.holdNewest()
+    account.keepRefused()
     #expect(account.certainty == .uncertain)
     #expect(account.report(0) == [0])
     #expect(account.certainty == .exact)
+  }
+
+  @Test("What was in flight at a refused call waits for all its ids, where the call's may be another owner's")
+  func refusedAmongOthers() {
+    let account = TestAccount()
+    // Ids 0 and 2; 1 is another's, and the refused one, number 2, took none.
+    account.send(3)
+    account.keepRefused(isReported: false, wasLent: true)
+    #expect(account.report(0, 1, .optionMemory(832)) == [])
+    #expect(account.report(2, nil, .optionMemory(0)) == [0, 1, 2])
+    // What follows does not wait for it.
+    account.send(2)
+    #expect(account.report(3, nil, .optionMemory(832)) == [3])
+  }
+
+  @Test("Where ids are lost, a lent socket's are believed only when no block is out")
+  func lostAmongOthers() {
+    let account = TestAccount()
+    // Ids 0, 2 and 3; 1 is another's, 3 is lost, and 2 is out.
+    account.send(3)
+    account.lose()
+    #expect(account.report(0, 1, .optionMemory(832)) == [])
+    #expect(account.awaitsWitness)
+    #expect(account.release(.optionMemory(0)) == [0, 1])
   }
 
   // MARK: Several ids a send

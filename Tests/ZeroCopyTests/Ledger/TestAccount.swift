@@ -37,7 +37,9 @@ final class TestAccount {
     account.noteBeforeFirstSend(optionMemory: optionMemory, wasLent: wasLent)
   }
   func takeBack() { _ = account.takeBack() }
-  func holdNewest() { account.holdNewest() }
+  func keepRefused(isReported: Bool = false, wasLent: Bool = false) {
+    account.keepRefused(isReported: isReported, wasLent: wasLent)
+  }
   func hasSurelyTakenNone(_ optionMemory: Int64) -> Bool {
     account.hasSurelyTakenNone(optionMemory: optionMemory)
   }

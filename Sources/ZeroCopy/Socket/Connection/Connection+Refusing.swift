@@ -30,15 +30,18 @@ extension Connection {
 
   /// Whether a datagram that was refused may have taken an id: it is on the queue then, as a rule.
   private mutating func mayHaveTakenID(_ send: UInt64, _ errno: Errno?) -> Bool {
-    readQueue(untilEmpty: true)
-    if account.isReported(send) { return true }
+    // Before anything is read: an id that comes is none of this call's.
     if errno?.comesBeforeID == true { return false }
-    // Not on the queue, and perhaps not free either: of a datagram that was dropped after its first fragments had left,
-    // those may wait in a queueing discipline. Only the option memory tells, and not always; else the number is held.
-    let memory = quietOptionMemory()
-    if account.isReported(send) { return true }
-    if let memory, account.hasSurelyTakenNone(optionMemory: memory) { return false }
-    account.holdNewest()
+    readQueue(untilEmpty: true)
+    var isReported = account.isReported(send)
+    if !isReported {
+      // Not on the queue, and perhaps not free either: of a datagram that was dropped after its first fragments had
+      // left, those may wait in a queueing discipline. Only the option memory tells, and not always.
+      let memory = quietOptionMemory()
+      isReported = account.isReported(send)
+      if !isReported, let memory, account.hasSurelyTakenNone(optionMemory: memory) { return false }
+    }
+    account.keepRefused(isReported: isReported, wasLent: descriptor.isLent)
     return true
   }
 
@@ -52,8 +55,7 @@ extension Connection {
 }
 
 extension Errno {
-  /// Whether a send that fails so, and whose id is not on the queue, has not built its datagram yet, and takes no id
-  /// (rule 2).
+  /// Whether a send that fails so has not built its datagram yet, and takes no id (rule 2).
   fileprivate var comesBeforeID: Bool {
     switch self {
     case .resourceTemporarilyUnavailable, .interrupted, .badAddress, .connectionRefused: true
