@@ -170,14 +170,15 @@ struct AccountTests {
   @Test("What was in flight at a refused call waits for all its ids, where the call's may be another owner's")
   func refusedAmongOthers() {
     let account = TestAccount()
-    // Ids 0 and 2; 1 is another's, and the refused one, number 2, took none.
-    account.send(3)
-    account.keepRefused(isReported: false, wasLent: true)
+    // Ids 0, 2 and 3; 1 is another's, 2 is out, and the refused one, number 3, took none.
+    account.send(4)
+    #expect(account.report(3, nil, .optionMemory(2 * 832)) == [])
+    account.keepRefused(isReported: true, wasLent: true)
     #expect(account.report(0, 1, .optionMemory(832)) == [])
-    #expect(account.report(2, nil, .optionMemory(0)) == [0, 1, 2])
+    #expect(account.report(2, nil, .optionMemory(0)) == [0, 1, 2, 3])
     // What follows does not wait for it.
     account.send(2)
-    #expect(account.report(3, nil, .optionMemory(832)) == [3])
+    #expect(account.report(4, nil, .optionMemory(832)) == [4])
   }
 
   @Test("Where ids are lost, a lent socket's are believed only when no block is out")
