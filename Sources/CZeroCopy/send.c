@@ -39,7 +39,8 @@ int czc_uncork(int fd) {
 #endif
 }
 
-int64_t czc_receive(int fd, void *memory, size_t capacity) {
-  ssize_t received = recv(fd, memory, capacity, 0);
+int64_t czc_receive(int fd, void *memory, size_t capacity, bool is_datagram) {
+  // Of a datagram the kernel then says how long it was, also where it was cut. Of a stream it would throw bytes away.
+  ssize_t received = recv(fd, memory, capacity, is_datagram ? MSG_TRUNC : 0);
   return received < 0 ? -errno : received;
 }

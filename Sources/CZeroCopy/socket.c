@@ -190,8 +190,8 @@ int czc_prepare(int fd) {
 
 static int set_timeout(int fd, int name, uint64_t nanoseconds) {
   uint64_t microseconds = nanoseconds / 1000u + (nanoseconds % 1000u != 0);
-  // A century is as good as for ever, and a time_t of any width holds it in these units.
-  if (microseconds > 3153600000000000u) microseconds = 0;
+  // Thirty years are as good as for ever, and a time_t of 32 bits holds them.
+  if (microseconds > 946080000000000u) microseconds = 0;
   struct timeval time = {.tv_sec = (time_t)(microseconds / 1000000u),
                          .tv_usec = (suseconds_t)(microseconds % 1000000u)};
   return czc_result(setsockopt(fd, SOL_SOCKET, name, &time, sizeof time));
@@ -301,10 +301,15 @@ int czc_inspect(int fd, czc_socket_facts *facts) {
   }
   length = sizeof address;
   facts->connected = getpeername(fd, (struct sockaddr *)address, &length) == 0;
+  facts->is_mapped = facts->connected && facts->family == CZC_FAMILY_IPV6 &&
+                     IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)address)->sin6_addr);
   bool internet = facts->family == CZC_FAMILY_IPV4 || facts->family == CZC_FAMILY_IPV6;
 #ifdef __linux__
   int protocol;
-  if (get_int(fd, SOL_SOCKET, SO_PROTOCOL, &protocol) == 0) facts->is_tcp = internet && protocol == IPPROTO_TCP;
+  if (get_int(fd, SOL_SOCKET, SO_PROTOCOL, &protocol) == 0) {
+    facts->is_tcp = internet && protocol == IPPROTO_TCP;
+    facts->is_mptcp = internet && protocol == 262;  // IPPROTO_MPTCP, newer than some headers
+  }
 #ifdef TCP_ULP
   if (facts->is_tcp) {
     char name[16] = {0};

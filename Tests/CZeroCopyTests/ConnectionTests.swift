@@ -109,7 +109,7 @@
       let pair = try Loopback.tcp4.connectedPair()
       var byte: UInt8 = 0
       #expect(czc_shutdown(pair.sender, Int32(CZC_SHUT_READ)) == 0)
-      #expect(czc_receive(pair.sender, &byte, 1) == 0)
+      #expect(czc_receive(pair.sender, &byte, 1, false) == 0)
       #expect(send(pair.sender, 1, flags: 0) == 1)
       #expect(czc_shutdown(pair.sender, Int32(CZC_SHUT_BOTH)) == 0)
       #expect(send(pair.sender, 1, flags: 0) == Int64(-EPIPE))

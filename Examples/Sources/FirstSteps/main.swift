@@ -11,7 +11,7 @@ func sendInEachWay(to endpoint: String) throws {
   for _ in 0..<32 {
     // Waits where all eight are in flight.
     var buffer = try socket.buffer(from: pool, timeout: .seconds(5))
-    buffer.append(contentsOf: repeatElement(4, count: buffer.capacity))
+    _ = buffer.append(contentsOf: repeatElement(4, count: buffer.capacity))
     try socket.send(buffer)
     // Using `buffer` here would not compile.
   }

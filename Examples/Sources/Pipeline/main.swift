@@ -5,7 +5,7 @@ import ZeroCopy
 /// Makes what is sent: reads, computes, compresses. Here a number.
 func fill(_ handoff: Handoff<SendBuffer>, with number: Int) -> Handoff<SendBuffer> {
   guard var buffer = handoff.take() else { return handoff }
-  buffer.append(contentsOf: repeatElement(UInt8(number % 251), count: buffer.capacity))
+  _ = buffer.append(contentsOf: repeatElement(UInt8(number % 251), count: buffer.capacity))
   return Handoff(buffer)
 }
 

@@ -40,7 +40,7 @@ func send(to endpoint: String, _ count: Int) throws {
   var socket = try ZeroCopySocket.connect(to: endpoint, configuration: configuration)
   for _ in 0..<count {
     var buffer = try socket.buffer(from: pool, timeout: .seconds(5))
-    buffer.append(contentsOf: repeatElement(1, count: buffer.capacity))
+    _ = buffer.append(contentsOf: repeatElement(1, count: buffer.capacity))
     try socket.send(buffer)
   }
   try socket.close(timeout: .seconds(5))

@@ -40,7 +40,7 @@ int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags);
 int czc_uncork(int fd);
 
 // recv(2). Bytes, 0 at the end of the stream, or -errno.
-int64_t czc_receive(int fd, void *memory, size_t capacity);
+int64_t czc_receive(int fd, void *memory, size_t capacity, bool is_datagram);
 
 // ---- Datagrams (segments.c) -------------------------------------------------------------------
 
@@ -160,6 +160,8 @@ typedef struct czc_socket_facts {
   int family;        // CZC_FAMILY_…
   int type;          // CZC_STREAM, CZC_DATAGRAM, or 0 for another
   bool is_tcp;       // plain TCP, and not MPTCP, SCTP, …
+  bool is_mptcp;     // TCP over several paths
+  bool is_mapped;    // IPv6 whose peer is an IPv4 address
   bool listening;
   bool connected;
   bool upper_layer;  // a TCP upper-layer protocol is attached: kernel TLS

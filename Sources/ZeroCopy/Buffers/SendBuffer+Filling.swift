@@ -20,7 +20,6 @@ extension SendBuffer {
 
   /// Appends what fits of a collection: one by one where it does not lie in one piece of memory, as an array does.
   /// - Returns: How many bytes were appended; the rest of the collection is left to the caller.
-  @discardableResult
   public mutating func append(contentsOf bytes: some Collection<UInt8>) -> Int {
     let free = unsafe freeMemory
     let fitting = bytes.prefix(freeCapacity)
@@ -74,7 +73,6 @@ extension SendBuffer {
   /// - Parameter most: The most bytes to read; no more than `freeCapacity` in any case.
   /// - Returns: How many bytes were appended; 0 at the end of the file, and where the buffer is full.
   /// - Throws: `.wouldBlock`; `.system` with the errno. Nothing was read then.
-  @discardableResult
   public mutating func append(
     readingFrom descriptor: FileDescriptor, atMost most: Int = .max
   ) throws(ZeroCopyError) -> Int {

@@ -17,14 +17,13 @@ public struct SocketReader: ~Copyable, Sendable {
   }
 
   /// Reads what there is into a span, waiting for the first byte. As `ZeroCopySocket.read(into:)`.
-  @discardableResult
   public mutating func read(into span: inout MutableSpan<UInt8>) throws(ZeroCopyError) -> Int {
     guard !isClosed else { throw .closed }
     return try readSide.receive(into: &span)
   }
 
   /// As `read(into:)` over a span, into memory that the caller vouches for.
-  @unsafe @discardableResult
+  @unsafe
   public mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(ZeroCopyError) -> Int {
     guard !isClosed else { throw .closed }
     return try unsafe readSide.receive(into: buffer)

@@ -54,7 +54,7 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     public static let datagramDropped = Code("datagramDropped")
     /// The datagram, or its segments, are larger than the socket or the path takes, or the segments are more than
     /// the kernel makes of one send, or it is more pieces than zero copy takes: 17 pages or parts of pages, as
-    /// a rule. The message says which. The socket stays usable.
+    /// a rule. Or one that came is longer than the room for it. The message says which. The socket stays usable.
     public static let messageTooLong = Code("messageTooLong")
     /// A send cannot be cut into datagrams: by this kernel (before 4.18), this device (without checksums, before
     /// 6.11), or this socket, whose checksums are switched off. The socket stays usable: send each by itself.
@@ -132,6 +132,13 @@ public struct ZeroCopyError: Error, Sendable, CustomStringConvertible {
     isSocketUsable: Bool, flushed: FlushResult? = nil
   ) {
     content = Content(code, message, errno, bytesAccepted, isSocketUsable, flushed)
+  }
+
+  /// The same error, of which there is something better to say.
+  func saying(_ message: String) -> ZeroCopyError {
+    ZeroCopyError(
+      code, message, errno: errno, bytesAccepted: bytesAccepted, isSocketUsable: isSocketUsable,
+      flushed: flushed)
   }
 
   /// The same error, thrown by a call that had got further.

@@ -113,8 +113,11 @@ public struct ZeroCopyListener: ~Copyable, Sendable {
     _ = unsafe czc_remove_file(path, file)
   }
 
+  // Not left to the descriptor's own end: a handle may keep that.
   deinit {
-    if !isClosed { removeFile() }
+    if isClosed { return }
+    removeFile()
+    descriptor.close()
   }
 }
 

@@ -18,7 +18,7 @@ extension ZeroCopySocket {
   ///   - segmentSize: Cuts each of them into datagrams of so many bytes, as `writeAll` with a segment size does.
   /// - Returns: How many were accepted: at least 1, and 0 only where there were none.
   /// - Throws: As `writev`, where the first is not accepted; `.invalidArgument` on sockets that are not of datagrams.
-  @unsafe @discardableResult
+  @unsafe
   public mutating func writeDatagrams(
     _ datagrams: Span<UnsafeRawBufferPointer>, mode: WriteMode? = nil, segmentSize: Int? = nil
   ) throws(ZeroCopyError) -> Int {
@@ -26,14 +26,14 @@ extension ZeroCopySocket {
     defer { connection.endCutting() }
     return unsafe try writeDatagrams(datagrams.count, mode) {
       let datagram = unsafe datagrams[$0]
-      return unsafe czc_buffer(base: datagram.baseAddress, length: datagram.count)
+      return unsafe czc_buffer(datagram)
     } keeping: { _ in
       .callersMemory
     }
   }
 
   /// As `writeDatagrams` over a span.
-  @unsafe @inlinable @discardableResult
+  @unsafe @inlinable
   public mutating func writeDatagrams(
     _ datagrams: [UnsafeRawBufferPointer], mode: WriteMode? = nil, segmentSize: Int? = nil
   ) throws(ZeroCopyError) -> Int {
@@ -47,7 +47,6 @@ extension ZeroCopySocket {
   /// read, leaves the queue too; its buffer returns to its pool as soon as that is safe.
   /// - Returns: How many were accepted: at least 1, and 0 only where there were none.
   /// - Throws: As `writeDatagrams`, where the first is not accepted.
-  @discardableResult
   public mutating func sendDatagrams(
     from queue: inout UniqueDeque<SendBuffer>, mode: WriteMode? = nil, segmentSize: Int? = nil
   ) throws(ZeroCopyError) -> Int {

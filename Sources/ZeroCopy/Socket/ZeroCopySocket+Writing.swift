@@ -30,7 +30,7 @@ extension ZeroCopySocket {
   ///   `.inFlightLimit` in `.zeroCopy`; `.messageTooLong`, `.datagramDropped`, `.connectionRefused` on
   ///   datagram sockets; `.unreadableMemory`; `.system`. After these the socket goes on.
   ///   `.connectionLost`, `.shutDown`, `.closed`, `.unsuitableDescriptor`: it does not.
-  @unsafe @discardableResult
+  @unsafe
   public mutating func writev(
     _ buffers: Span<UnsafeRawBufferPointer>, mode: WriteMode? = nil
   ) throws(ZeroCopyError) -> Int {
@@ -40,7 +40,7 @@ extension ZeroCopySocket {
   }
 
   /// As `writev` over a span of buffers.
-  @unsafe @inlinable @discardableResult
+  @unsafe @inlinable
   public mutating func writev(
     _ buffers: [UnsafeRawBufferPointer], mode: WriteMode? = nil
   ) throws(ZeroCopyError) -> Int {
@@ -48,7 +48,7 @@ extension ZeroCopySocket {
   }
 
   /// As `writev` over a span of buffers, for a single one.
-  @unsafe @discardableResult
+  @unsafe
   public mutating func writev(
     _ buffer: UnsafeRawBufferPointer, mode: WriteMode? = nil
   ) throws(ZeroCopyError) -> Int {
@@ -119,6 +119,11 @@ extension ZeroCopySocket {
 }
 
 extension ZeroCopySocket {
+  /// What the end of the time means where the memory was to be had back.
+  private static var abortedForMemory: String {
+    "time was up while the memory was in flight, and the connection was aborted to get it back; connect again"
+  }
+
   private mutating func writeAndFlush(
     borrowed buffer: UnsafeRawBufferPointer, _ deadline: Deadline, _ mode: WriteMode?
   ) throws(ZeroCopyError) -> FlushResult {
@@ -141,8 +146,9 @@ extension ZeroCopySocket {
       var flushed = connection.takeTally()
       flushed.completed += error.flushed?.completed ?? 0
       flushed.copied += error.flushed?.copied ?? 0
-      throw error.adding(bytesAccepted: accepted)
-        .adding(flushed: flushed, isSocketUsable: error.isSocketUsable && !wasAborted)
+      let told = wasAborted && error.code == .timedOut ? error.saying(Self.abortedForMemory) : error
+      throw told.adding(bytesAccepted: accepted).adding(
+        flushed: flushed, isSocketUsable: error.isSocketUsable && !wasAborted)
     }
   }
 
@@ -176,10 +182,11 @@ extension ZeroCopySocket {
   private mutating func writeOnce(
     _ buffer: UnsafeRawBufferPointer, _ mode: WriteMode, _ waiting: Connection.Waiting
   ) throws(ZeroCopyError) -> Int {
-    var piece = unsafe czc_buffer(base: buffer.baseAddress, length: buffer.count)
+    var piece = unsafe czc_buffer(buffer)
+    let byteCount = unsafe piece.length
     return try unsafe withUnsafePointer(to: &piece) { (start) throws(ZeroCopyError) -> Int in
       try unsafe connection.write(
-        Pieces(start: start, count: 1, byteCount: buffer.count), mode: mode, waiting: waiting)
+        Pieces(start: start, count: 1, byteCount: byteCount), mode: mode, waiting: waiting)
     }
   }
 
@@ -198,9 +205,8 @@ extension ZeroCopySocket {
         let buffer = unsafe buffers[next.index]
         let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[next.offset...])
         if unsafe !rest.isEmpty {
-          unsafe pieces.initializeElement(
-            at: filled, to: czc_buffer(base: rest.baseAddress, length: rest.count))
-          byteCount += rest.count
+          unsafe pieces.initializeElement(at: filled, to: czc_buffer(rest))
+          unsafe byteCount += pieces[filled].length
           filled += 1
         }
         next = Cursor(index: next.index + 1, offset: 0, byteCount: cursor.byteCount + byteCount)
@@ -246,6 +252,17 @@ private struct Cursor {
       index += 1
       offset = 0
     }
+  }
+}
+
+extension czc_buffer {
+  /// The most bytes of one that are told to anybody: more than any process has, and of as many as a call takes the sum
+  /// can be computed. What is longer the kernel refuses, or takes in parts, as it does the whole.
+  private static var longest: Int { 1 << 48 }
+
+  @inline(__always)
+  @unsafe init(_ memory: UnsafeRawBufferPointer) {
+    unsafe self.init(base: memory.baseAddress, length: min(memory.count, Self.longest))
   }
 }
 

@@ -192,9 +192,9 @@ extension ZeroCopySocket {
   /// On a blocking descriptor it waits up to `Configuration.readTimeout`. The corresponding system call
   /// is `recv`.
   /// - Returns: The bytes read; 0 at the end of the stream, for an empty datagram, and for an empty span.
-  /// - Throws: `.timedOut`, `.wouldBlock`, and `.connectionRefused` on datagram sockets: the socket goes on.
+  /// - Throws: `.timedOut`, `.wouldBlock`, and on datagram sockets `.connectionRefused` and `.messageTooLong`, where a
+  ///   datagram was longer than the span: its beginning is there, its rest is gone. After these the socket goes on.
   ///   `.connectionLost`, `.shutDown`, `.closed`, `.system`: it does not.
-  @discardableResult
   public mutating func read(into span: inout MutableSpan<UInt8>) throws(ZeroCopyError) -> Int {
     try connection.checkOpen()
     do throws(ZeroCopyError) {
@@ -206,7 +206,7 @@ extension ZeroCopySocket {
   }
 
   /// Reads into memory that the caller vouches for. As `read(into:)` over a span.
-  @unsafe @discardableResult
+  @unsafe
   public mutating func read(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(ZeroCopyError) -> Int {

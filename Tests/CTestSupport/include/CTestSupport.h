@@ -38,4 +38,7 @@ int cts_tap_missed(int fd);
 // has no such family.
 int cts_refuse_family(int family);
 
+// Maps memory that send(2) can copy and the kernel cannot pin (memfd_secret); NULL where the system has none.
+void *cts_secret_memory(size_t count);
+
 #endif

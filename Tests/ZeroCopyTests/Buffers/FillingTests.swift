@@ -43,7 +43,7 @@ struct FillingTests {
   @Test("In place: what the closure appends counts, and no more")
   func inPlace() throws {
     var buffer = try buffer()
-    buffer.append(contentsOf: [9])
+    _ = buffer.append(contentsOf: [9])
     buffer.append(addingCount: 100) { span in
       #expect(span.byteCount == 0)
       #expect(span.freeCapacity == 100)
@@ -92,7 +92,7 @@ struct FillingTests {
   @Test("From a descriptor that has nothing now, and from one that cannot be read: nothing is appended")
   func fromOthers() throws {
     var buffer = try buffer()
-    buffer.append(contentsOf: [1])
+    _ = buffer.append(contentsOf: [1])
     let pipe = try FileDescriptor.pipe()
     defer {
       try? pipe.readEnd.close()
@@ -100,7 +100,7 @@ struct FillingTests {
     }
     _ = fcntl(pipe.readEnd.rawValue, F_SETFL, O_NONBLOCK)
     func failure(_ descriptor: FileDescriptor) -> ZeroCopyError? {
-      error { () throws(ZeroCopyError) in try buffer.append(readingFrom: descriptor) }
+      error { () throws(ZeroCopyError) in _ = try buffer.append(readingFrom: descriptor) }
     }
     #expect(failure(pipe.readEnd)?.code == .wouldBlock)
     #expect(failure(pipe.writeEnd)?.errno == .badFileDescriptor)

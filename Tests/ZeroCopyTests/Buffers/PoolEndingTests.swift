@@ -160,7 +160,7 @@ struct PoolEndingTests {
     var failure: ZeroCopyError?
     while failure == nil {
       var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.append(contentsOf: [1])
+      _ = buffer.append(contentsOf: [1])
       failure = SendingTests.failure(of: buffer, on: &pair.client)
     }
     #expect(failure?.code == .connectionLost)

@@ -82,7 +82,7 @@ struct PoolTests {
         for round in 0..<rounds {
           guard var buffer = pool.take() else { continue }
           let mark = UInt8(truncatingIfNeeded: worker << 6 | round & 63)
-          buffer.append(contentsOf: repeatElement(mark, count: 64))
+          _ = buffer.append(contentsOf: repeatElement(mark, count: 64))
           sched_yield()
           if !buffer.bytes.withUnsafeBytes({ $0.allSatisfy { $0 == mark } }) { wrong += 1 }
         }
@@ -104,7 +104,7 @@ struct PoolTests {
         buffer = try pool.filled(100)
       }
       #expect(gone != nil)
-      buffer.append(contentsOf: [1, 2, 3])
+      _ = buffer.append(contentsOf: [1, 2, 3])
       #expect(buffer.contents.suffix(3) == [1, 2, 3])
     }
     #expect(gone == nil)

@@ -14,7 +14,7 @@ struct ProtectionTests {
     let bytes = Array(pinnedBytes(size))
     let pool = try BufferPool(bufferSize: size, count: 1, pages: .standard, protectingInFlight: true)
     var buffer = pool.take()!
-    buffer.append(contentsOf: bytes)
+    _ = buffer.append(contentsOf: bytes)
     let unsent = try pair.client.trySend(buffer, mode: .zeroCopy)
     let isAccepted = unsent == nil
     #expect(isAccepted)
@@ -26,7 +26,7 @@ struct ProtectionTests {
     #expect(pool.statistics.free == 1)
     // And the memory is accessible again.
     var again = pool.take()!
-    again.append(contentsOf: bytes)
+    _ = again.append(contentsOf: bytes)
     #expect(again.count == size)
   }
 

@@ -31,7 +31,7 @@ struct TrySendTests {
     }
     #expect(same.count == 4000)
     #expect(same.bytes.withUnsafeBytes { Pattern().firstFault(in: $0, at: 0) } == nil)
-    same.append(contentsOf: [1])
+    _ = same.append(contentsOf: [1])
     #expect(same.count == 4001)
     #expect(pair.client.statistics.inFlight == 0)
   }

@@ -24,7 +24,7 @@ struct BadSegmentTests {
     expectRefusal(error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, segmentSize: size) })
     expectRefusal(error { () throws(ZeroCopyError) in try pair.client.writeAll([memory], segmentSize: size) })
     expectRefusal(
-      error { () throws(ZeroCopyError) in try pair.client.writeDatagrams([memory], segmentSize: size) })
+      error { () throws(ZeroCopyError) in _ = try pair.client.writeDatagrams([memory], segmentSize: size) })
     expectRefusal(
       error { () throws(ZeroCopyError) in
         try pair.client.writeAndFlush(bytes.span.bytes, timeout: .seconds(1), segmentSize: size)
@@ -72,7 +72,7 @@ struct BadSegmentTests {
       #expect(failure?.code == .invalidArgument)
       #expect(failure?.isSocketUsable == true)
     }
-    let failure = error { () throws(ZeroCopyError) in try pair.client.writeDatagrams([memory, memory]) }
+    let failure = error { () throws(ZeroCopyError) in _ = try pair.client.writeDatagrams([memory, memory]) }
     #expect(failure?.code == .invalidArgument)
     try pair.client.writeAll(memory, mode: .copy)
     #expect(try pair.server.read(count: 1000) == Array(memory))
@@ -100,7 +100,7 @@ struct BadSegmentTests {
     #expect(failure?.code == .invalidArgument)
     #expect(
       error { () throws(ZeroCopyError) in
-        try sender.writeDatagrams([memory], mode: .zeroCopy)
+        _ = try sender.writeDatagrams([memory], mode: .zeroCopy)
       }?.code == .zeroCopyUnavailable)
     #expect(try sender.writeDatagrams([memory, memory]) == 2)
     for _ in 0..<2 { try receiver.expectDatagram(memory) }

@@ -53,7 +53,7 @@ struct PooledDatagramsTests {
       faults.nextSends([takesID ? .failureTakingID(.invalidArgument) : .failure(.invalidArgument)])
       if place == 0 {
         let code = error { () throws(ZeroCopyError) in
-          try pair.client.sendDatagrams(from: &queue, mode: .zeroCopy)
+          _ = try pair.client.sendDatagrams(from: &queue, mode: .zeroCopy)
         }?.code
         #expect(code == .system)
       } else {
@@ -63,7 +63,7 @@ struct PooledDatagramsTests {
       let gone = 4 - place - queue.count
       #expect(gone == 0 || (takesID && gone == 1))
       #expect(pool.statistics.free + queue.count <= 4)
-      while queue.count > 0 { try pair.client.sendDatagrams(from: &queue, mode: .zeroCopy) }
+      while queue.count > 0 { _ = try pair.client.sendDatagrams(from: &queue, mode: .zeroCopy) }
       for number in 0..<4 where gone == 0 || number != place { try expect(&pair.server, number, 1000) }
       try pair.client.flush(timeout: .seconds(10))
       #expect(pool.statistics.free == 4)
@@ -79,7 +79,7 @@ struct PooledDatagramsTests {
     let pool = try BufferPool(bufferSize: 1000, count: 1, pages: .standard)
     queue.append(try pool.filled())
     var stream = try Connected()
-    let code = error { () throws(ZeroCopyError) in try stream.client.sendDatagrams(from: &queue) }?.code
+    let code = error { () throws(ZeroCopyError) in _ = try stream.client.sendDatagrams(from: &queue) }?.code
     #expect(code == .invalidArgument)
     let count = queue.count
     #expect(count == 1)

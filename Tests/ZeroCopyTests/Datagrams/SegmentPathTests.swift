@@ -165,7 +165,7 @@ struct SegmentPathTests {
       for _ in 0..<2 { queue.append(try pool.filled()) }
       if before == 0 {
         let code = error { () throws(ZeroCopyError) in
-          try socket.sendDatagrams(from: &queue, mode: .zeroCopy)
+          _ = try socket.sendDatagrams(from: &queue, mode: .zeroCopy)
         }?.code
         #expect(code == .datagramDropped)
       } else {
@@ -210,7 +210,7 @@ struct SegmentPathTests {
         let failures = [
           error { () throws(ZeroCopyError) in try socket.writeAll(memory, mode: mode, segmentSize: 100) },
           error { () throws(ZeroCopyError) in
-            try socket.writeDatagrams([memory], mode: mode, segmentSize: 100)
+            _ = try socket.writeDatagrams([memory], mode: mode, segmentSize: 100)
           },
         ]
         #expect(failures.allSatisfy { $0?.code == .segmentationUnavailable && $0?.isSocketUsable == true })

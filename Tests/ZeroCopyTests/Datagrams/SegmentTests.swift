@@ -80,7 +80,7 @@ struct SegmentTests {
     try pair.expectSegments(of: memory, 1200)
     try pair.client.writeAll(memory, segmentSize: 3500)
     try pair.expectSegments(of: memory, 3500)
-    try pair.client.writev(memory)
+    _ = try pair.client.writev(memory)
     try pair.expectSegments(of: memory, 1000)
     try pair.client.flush(timeout: .seconds(10))
     #expect(pair.client.statistics.completed == (mode == .zeroCopy ? 4 : 0))
@@ -105,7 +105,7 @@ struct SegmentTests {
     let memory = UnsafeRawBufferPointer(pinnedBytes(60_000))
     for _ in 0..<20 {
       var buffer = try pair.client.buffer(from: pool, timeout: .seconds(10))
-      buffer.append(contentsOf: Array(memory))
+      _ = buffer.append(contentsOf: Array(memory))
       if tries {
         let isSent = try pair.client.trySend(buffer, mode: .zeroCopy, segmentSize: 1400).isNone
         #expect(isSent)

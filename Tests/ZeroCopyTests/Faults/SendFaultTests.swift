@@ -34,6 +34,24 @@ struct SendFaultTests {
     #expect(pair.client.statistics.bytesInFlight == 0)
   }
 
+  @Test(
+    "What the network says of the way, and TCP lives on with, is not the peer's refusal", arguments: modes)
+  func survived(_ mode: WriteMode) throws {
+    var pair = try Connected()
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    let memory = UnsafeRawBufferPointer(pinnedBytes(2000))
+    for errno in [Errno.connectionRefused, .noRouteToHost, .networkUnreachable] {
+      faults.nextSends([.failure(errno)])
+      let failure = error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: mode) }
+      #expect(failure?.code == .system)
+      #expect(failure?.errno == errno)
+      #expect(failure?.isSocketUsable == true)
+      #expect(failure?.message.contains("goes on") == true)
+      try pair.client.writeAll(memory, mode: mode)
+      #expect(try pair.server.read(count: 2000) == Array(memory))
+    }
+  }
+
   @Test("A send of one byte at a time takes an id for each, and arrives once", arguments: modes)
   func oneByteEach(_ mode: WriteMode) throws {
     var pair = try Connected()

@@ -1,7 +1,8 @@
 import Glibc
 import TestSupport
 import Testing
-import ZeroCopy
+
+@testable import ZeroCopy
 
 extension LimitTests {
   @Suite(
@@ -24,6 +25,24 @@ extension LimitTests {
       }
       #expect(try pair.server.read(count: expected.count) == expected)
       #expect(try pair.client.flush(timeout: .seconds(10)).completed == sends)
+    }
+
+    @Test("Where not even one send has room it is told as well", arguments: [0, 512])
+    func none(_ limit: Int) throws {
+      try onOwnThread {
+        try enterNewNetwork(
+          """
+          ip link set lo up
+          test ! -w /proc/sys/net/core/optmem_max || echo \(limit) > /proc/sys/net/core/optmem_max
+          """)
+        if SystemLimits.current.optionMemory != Int64(limit) { return }
+        var pair = try Connected()
+        let memory = UnsafeRawBufferPointer(pinnedBytes(10_000))
+        try expectNotificationMemory(
+          error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: .zeroCopy) })
+        try pair.client.writeAll(memory, mode: .automatic)
+        #expect(try pair.server.read(count: 10_000) == Array(memory))
+      }
     }
 
     @Test(

@@ -19,7 +19,7 @@ struct WindowTests {
     let long = UnsafeRawBufferPointer(pinnedBytes(65_500))
     let among = try costOfCopying { client in
       switch others {
-      case .explicit: try client.writeDatagrams([long], mode: .copy)
+      case .explicit: _ = try client.writeDatagrams([long], mode: .copy)
       case .fragmented: try client.writeAll(long, mode: .automatic)
       }
     }

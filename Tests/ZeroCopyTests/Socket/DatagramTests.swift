@@ -104,7 +104,7 @@ struct DatagramTests {
     #expect(try pair.client.writev(Array(repeating: byte, count: 1024), mode: .copy) == 1024)
     #expect(
       error { () throws(ZeroCopyError) in
-        try pair.client.writev(Array(repeating: byte, count: 1025), mode: .copy)
+        _ = try pair.client.writev(Array(repeating: byte, count: 1025), mode: .copy)
       }?.code == .messageTooLong)
     try expectDatagram(&pair.server, 1024)
   }
@@ -115,12 +115,56 @@ struct DatagramTests {
     let memory = UnsafeRawBufferPointer(pinnedBytes(1 << 20))
     let pieces = (0..<100).map { UnsafeRawBufferPointer(rebasing: memory[($0 * 8192)..<($0 * 8192 + 500)]) }
     #expect(
-      error { () throws(ZeroCopyError) in try pair.client.writev(pieces, mode: .zeroCopy) }?.code
+      error { () throws(ZeroCopyError) in _ = try pair.client.writev(pieces, mode: .zeroCopy) }?.code
         == .messageTooLong)
     #expect(try pair.client.writev(pieces, mode: .automatic) == 50_000)
     #expect(pair.client.statistics.fallbacks == 1)
     try expectDatagram(&pair.server, 50_000)
     try sendsExactly(&pair, 3)
+  }
+
+  @Test("One that is longer than the room for it is told", arguments: hosts)
+  func cut(_ host: String) throws {
+    var pair = try Datagrams(host)
+    for count in [1000, 10] {
+      try pair.client.writeAll(
+        UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(pinnedBytes(1000))[..<count]), mode: .copy)
+    }
+    var room = [UInt8](repeating: 0, count: 10)
+    let failure = error { () throws(ZeroCopyError) in
+      var span = room.mutableSpan
+      _ = try pair.server.read(into: &span)
+    }
+    #expect(failure?.code == .messageTooLong)
+    #expect(failure?.isSocketUsable == true)
+    #expect(failure?.message.contains("1000") == true)
+    try expectDatagram(&pair.server, 10)
+  }
+
+  @Test("Towards an IPv4 peer an IPv6 socket has the limits of IPv4 (rule 38)")
+  func mapped() throws {
+    let receiver = try ZeroCopySocket.connect(to: "udp:127.0.0.1:9")
+    let port = receiver.localAddress.split(separator: ":")[1]
+    var sender = try ZeroCopySocket.connect(to: "udp:[::ffff:127.0.0.1]:\(port)")
+    let memory = UnsafeRawBufferPointer(pinnedBytes(65_508))
+    let failure = error { () throws(ZeroCopyError) in try sender.writeAll(memory, mode: .copy) }
+    #expect(failure?.code == .messageTooLong)
+    #expect(failure?.message.contains("65507") == true)
+    let largest = UnsafeRawBufferPointer(rebasing: memory[..<65_507])
+    #expect(error { () throws(ZeroCopyError) in try sender.writeAll(largest, mode: .copy) } == nil)
+    withExtendedLifetime(receiver) {}
+  }
+
+  @Test("What a firewall refuses says where to look")
+  func refused() throws {
+    var pair = try Datagrams("127.0.0.1")
+    let faults = try Faults(on: pair.client.fileDescriptor)
+    faults.nextSends([.failure(.notPermitted)])
+    let failure = error { () throws(ZeroCopyError) in
+      try pair.client.writeAll(UnsafeRawBufferPointer(pinnedBytes(10)), mode: .copy)
+    }
+    #expect(failure?.errno == .notPermitted)
+    #expect(failure?.message.contains("firewall") == true)
   }
 
   private func expectDatagram(_ socket: inout ZeroCopySocket, _ size: Int) throws {

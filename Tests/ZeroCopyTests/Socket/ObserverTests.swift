@@ -85,7 +85,7 @@ struct ObserverTests {
     pair.client.setBlocking(false)
     // The first is in flight as long as nobody reads, and leaves little room, or none.
     for _ in 0..<4 {
-      let failure = error { () throws(ZeroCopyError) in try pair.client.writev(memory) }
+      let failure = error { () throws(ZeroCopyError) in _ = try pair.client.writev(memory) }
       #expect(failure == nil || failure?.code == .wouldBlock)
     }
     let sent = pair.client.statistics.bytes
@@ -105,7 +105,7 @@ struct ObserverTests {
     let memory = UnsafeRawBufferPointer(pinnedBytes(longSend))
     pair.client.setBlocking(false)
     for _ in 0..<3 {
-      let failure = error { () throws(ZeroCopyError) in try pair.client.writev(memory) }
+      let failure = error { () throws(ZeroCopyError) in _ = try pair.client.writev(memory) }
       #expect(failure == nil || failure?.code == .wouldBlock)
     }
     #expect(recorder.heard.limits == [.inFlightLimit])

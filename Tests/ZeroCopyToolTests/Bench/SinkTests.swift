@@ -74,7 +74,7 @@ struct SinkTests {
       var buffer = [UInt8](repeating: 0, count: 100)
       #expect(throws: ZeroCopyError.self) {
         var span = buffer.mutableSpan
-        try stranger.read(into: &span)
+        _ = try stranger.read(into: &span)
       }
       var socket = try GreetedSocket.connect(to: Endpoint(parsing: endpoint))
       for _ in 0..<3 { try socket.writeAndFlush(randomBytes(1000).span, timeout: .seconds(5), mode: .copy) }

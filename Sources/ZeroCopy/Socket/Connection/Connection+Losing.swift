@@ -13,12 +13,12 @@ extension Connection {
   }
 
   /// Both directions are shut. After our own `finishWriting` that is the ordinary end, and ids still
-  /// come (rule 14); they also come where TCP has given up and emptied its queues. Else somebody with the
-  /// descriptor has done it. Only TCP can leave a send without an end: others need not be told apart.
+  /// come (rule 14); they also come where TCP has given up and emptied its queues. A handle has told of itself. Else
+  /// somebody with the descriptor has done it. Only TCP can leave a send without an end: others need not be told apart.
   mutating func noteHangUp() {
     guard facts.is_tcp else { return }
     noteLoss()
-    if isPurged || fate.hasFinishedWriting || fate.loss != nil { return }
+    if isPurged || fate.hasFinishedWriting || fate.loss != nil || descriptor.wasShutDown { return }
     if czc_tcp_is_closed(number) == 1 { return }
     wasShutDownElsewhere = true
   }
@@ -51,7 +51,7 @@ extension Connection {
         ? shortageError(.droppedDatagram, byteCount: 0) : .failure(errno, doing)
     }
     guard errno.endsStream(number, isTCP: facts.is_tcp) || errno == .socketNotConnected else {
-      return .failure(errno, doing)
+      return facts.is_tcp && errno.isOfTheNetwork ? .survived(errno, doing) : .failure(errno, doing)
     }
     // EPIPE is also what follows a reset that was told before, and a shutdown of our own.
     if errno == .brokenPipe || errno == .socketNotConnected {

@@ -102,6 +102,10 @@ extension Connection {
         // A datagram of more pieces than fit its fragments, 17 as a rule, can still be copied.
         zeroCopy = false
         fallBack()
+      case .failed(.badAddress) where zeroCopy && mode == .automatic:
+        // Memory that can be read and not pinned: secret memory, a device's (rule 36).
+        zeroCopy = false
+        fallBack()
       case .failed(let errno):
         throw unsafe datagramRefusal(errno, byteCount: pieces.byteCount) ?? failure(errno)
       }

@@ -241,7 +241,7 @@ struct Connection: ~Copyable, Sendable {
 
   /// Empties TCP's queues, so that ids come soon (rule 25). Others have nothing like it.
   mutating func purge() {
-    guard facts.is_tcp else { return }
+    guard facts.is_tcp || facts.is_mptcp else { return }
     isPurged = true
     // A reader on another thread learns why its stream ended.
     fate.record(.connectionAbort)

@@ -35,13 +35,9 @@ struct Deadline: Sendable {
 extension Duration {
   /// Not below 0 and not above what 64 bits hold.
   var wholeNanoseconds: UInt64 {
-    let (seconds, attoseconds) = components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-    if overflow { return .max }
+    // Not by its components: those stop the program where the seconds need more than 64 bits.
+    guard attoseconds > 0 else { return 0 }
     // Rounded up: one attosecond is a wait, and 0 would be none at all.
-    let fraction = UInt64(attoseconds / 1_000_000_000) + (attoseconds % 1_000_000_000 == 0 ? 0 : 1)
-    let (sum, overflows) = product.addingReportingOverflow(fraction)
-    return overflows ? .max : sum
+    return UInt64(clamping: (attoseconds - 1) / 1_000_000_000 + 1)
   }
 }

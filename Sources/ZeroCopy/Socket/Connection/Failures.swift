@@ -34,6 +34,22 @@ extension ZeroCopyError {
       isSocketUsable: true)
   }
 
+  /// What TCP was told of its way, and tries on with.
+  static func survived(_ errno: Errno, _ doing: String) -> ZeroCopyError {
+    ZeroCopyError(
+      .system, "the network reported an error while \(doing), and the connection goes on: try again",
+      errno: errno,
+      isSocketUsable: true)
+  }
+
+  /// Of a datagram that is longer than the room for it the rest is gone.
+  static func datagramCut(_ byteCount: Int, _ room: Int) -> ZeroCopyError {
+    ZeroCopyError(
+      .messageTooLong,
+      "a datagram of \(byteCount) bytes was cut to the \(room) that there was room for; give more, 65,535 hold any",
+      isSocketUsable: true)
+  }
+
   static func lost(_ errno: Errno, _ doing: String) -> ZeroCopyError {
     ZeroCopyError(
       .connectionLost, "the connection was lost while \(doing); connect again", errno: errno,
@@ -56,6 +72,12 @@ extension ZeroCopyError {
       ZeroCopyError(
         .unreadableMemory,
         "the kernel cannot read the memory: a mapped file has become shorter, or it is device memory",
+        errno: errno, isSocketUsable: true)
+    case .notPermitted, .permissionDenied:
+      ZeroCopyError(
+        .system,
+        "\(doing) failed: this machine does not permit it; look at its firewall ('nft list ruleset'), at eBPF programs, and"
+          + " at the sandbox that the program runs in",
         errno: errno, isSocketUsable: true)
     case .badFileDescriptor, .notSocket, .socketNotConnected, .addressRequired:
       ZeroCopyError(

@@ -47,8 +47,16 @@ extension Errno {
     switch self {
     case .brokenPipe, .connectionReset, .connectionAbort, .timedOut, .networkReset: true
     // What the network says of a route: TCP lives on with it, but gives up with it as well.
+    case _ where isOfTheNetwork: !isTCP || czc_tcp_is_closed(number) == 1
+    default: false
+    }
+  }
+
+  /// Whether it is what a router or a host answers (ICMP).
+  var isOfTheNetwork: Bool {
+    switch self {
     case .protocolError, .connectionRefused, .noRouteToHost, .hostIsDown, .networkDown, .networkUnreachable:
-      !isTCP || czc_tcp_is_closed(number) == 1
+      true
     default: false
     }
   }

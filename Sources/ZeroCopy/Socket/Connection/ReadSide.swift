@@ -24,7 +24,8 @@ struct ReadSide: Sendable {
     guard unsafe !buffer.isEmpty else { return 0 }
     var patience = Patience(timeout)
     while true {
-      let count = unsafe czc_receive(number, buffer.baseAddress, buffer.count)
+      let count = unsafe czc_receive(number, buffer.baseAddress, buffer.count, isDatagram)
+      if count > buffer.count { throw .datagramCut(Int(count), buffer.count) }
       if count > 0 || (count == 0 && isDatagram) { return Int(count) }
       if count == 0 {
         if let failure = brokenEnd { throw failure }
@@ -64,7 +65,7 @@ struct ReadSide: Sendable {
     guard !isDatagram else { return .failure(errno, "reading") }
     if errno.endsStream(number, isTCP: facts.is_tcp) { fate.record(errno) }
     if let loss = fate.loss { return .lost(loss, "reading") }
-    return .failure(errno, "reading")
+    return facts.is_tcp && errno.isOfTheNetwork ? .survived(errno, "reading") : .failure(errno, "reading")
   }
 }
 

@@ -137,10 +137,13 @@ extension czc_socket_facts {
   var isInternetDatagram: Bool { type == CZC_DATAGRAM && isInternet }
 
   /// Of IP and UDP, in bytes.
-  private var headers: Int { family == CZC_FAMILY_IPV6 ? 48 : 28 }
+  private var headers: Int { speaksIPv6 ? 48 : 28 }
+
+  /// Not where the peer of an IPv6 socket is an IPv4 address.
+  private var speaksIPv6: Bool { family == CZC_FAMILY_IPV6 && !is_mapped }
 
   /// The most bytes that a send of a UDP socket may have. IPv6's length counts less of the headers.
-  fileprivate var longestDatagram: Int { family == CZC_FAMILY_IPV6 ? 65_527 : 65_507 }
+  fileprivate var longestDatagram: Int { speaksIPv6 ? 65_527 : 65_507 }
 
   /// The most bytes of a datagram that go as one packet now, where it can be told.
   fileprivate func longestPacket(_ number: CInt) -> Int? {

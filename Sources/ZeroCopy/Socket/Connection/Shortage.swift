@@ -70,14 +70,15 @@ extension Connection {
     let limits = SystemLimits.current
     let used = czc_option_memory(number)
     let byteCount = account.countsIDs ? unsafe min(byteCount, Pieces.packetSize) : byteCount
-    // Where the next block does not fit, it is this.
-    if used > 0, used + SystemLimits.largestNotificationBlock > limits.assumedOptionMemory {
+    // Where the next block does not fit, it is this; the first one, too, where the limit is known.
+    let block = account.blockSize ?? SystemLimits.largestNotificationBlock
+    if used > 0 || (used == 0 && limits.optionMemory != nil), used + block > limits.assumedOptionMemory {
       let limit = limits.optionMemory.map { "\($0) bytes" } ?? "not shown in this network namespace"
       return ZeroCopyError(
         .notificationMemoryLimit,
         "the notification memory of this socket (net.core.optmem_max) is \(limit), \(used) bytes are used,"
           + " and \(pinned); flush, send more at a time, or raise it with"
-          + " 'sysctl -w net.core.optmem_max=\(4 * (limits.optionMemory ?? used))'",
+          + " 'sysctl -w net.core.optmem_max=\(max(131_072, 4 * (limits.optionMemory ?? used)))'",
         errno: .noBufferSpace, isSocketUsable: true)
     }
     if let limit = limits.lockedMemory, !limits.isLockedMemoryLifted {
