@@ -6,7 +6,7 @@
 #
 #   ZEROCOPY_TEST_SCALE    in the guests, 0.05 unless told: they are some ten times slower
 #   ZEROCOPY_TEST_FILTER   only the tests whose names match, everywhere
-#   ZEROCOPY_GUEST_TIME    seconds after which a guest is ended, 900 unless told
+#   ZEROCOPY_GUEST_TIME    seconds after which a guest is ended, 1500 unless told
 #
 # Everything that is downloaded or made stays in .build/guest. Ends with 1 where a test failed or a kernel
 # could not be had, and leaves no process behind.
@@ -15,7 +15,7 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=$root/.build/guest
-patience=${ZEROCOPY_GUEST_TIME:-900}
+patience=${ZEROCOPY_GUEST_TIME:-1500}
 filter=${ZEROCOPY_TEST_FILTER:-}
 series=("$@")
 if ((${#series[@]} == 0)); then series=(6.1 6.12); fi
