@@ -1,10 +1,5 @@
+import Glibc
 import SystemPackage
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
 
 /// TCP over several paths (MPTCP): sockets that the library does not make, and takes.
 public enum Multipath {
@@ -36,9 +31,6 @@ public enum Multipath {
     }
     guard accepted >= 0 else { throw SystemFailure(call: "connecting over MPTCP", errno: errno) }
     close(listening)
-    return (
-      FileDescriptor(rawValue: connecting),
-      FileDescriptor(rawValue: accepted)
-    )
+    return (FileDescriptor(rawValue: connecting), FileDescriptor(rawValue: accepted))
   }
 }

@@ -39,8 +39,8 @@ int64_t czc_send(int fd, const czc_buffer *buffers, int count, int flags);
 // setsockopt(TCP_CORK, 0): sends what was held back, unless the socket's owner has corked it; -ENOSYS off Linux.
 int czc_uncork(int fd);
 
-// recv(2). Bytes, 0 at the end of the stream, or -errno. Of a datagram all of its bytes count, also those that it had to
-// be cut by (MSG_TRUNC).
+// recv(2). Bytes, 0 at the end of the stream, or -errno. A datagram that was cut counts as long as it was (MSG_TRUNC):
+// more than `capacity`.
 int64_t czc_receive(int fd, void *memory, size_t capacity, bool is_datagram);
 
 // ---- Datagrams (segments.c) -------------------------------------------------------------------

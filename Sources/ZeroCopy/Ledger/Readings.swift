@@ -7,7 +7,8 @@ package enum Certainty: Equatable, Sendable {
   /// It is not known where the kernel's counter stands: the first send goes alone (rule 6). The newest id that has
   /// come meanwhile is its own, once nothing is out any more. `mayLack`: none may come, for a reason that is known.
   case learning(newest: UInt32?, mayLack: Bool = false)
-  /// Ids may be lost, or a number is held that took none. Those that come are believed.
+  /// Ids may be lost, or a number is held that took none. Those that come are believed; of a datagram socket that others
+  /// may send on, only once no block is out.
   case uncertain
   /// Ids do not fit the sends. None is believed.
   case mistrusted

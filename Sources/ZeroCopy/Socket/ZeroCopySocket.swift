@@ -194,7 +194,7 @@ extension ZeroCopySocket {
   /// - Returns: The bytes read; 0 at the end of the stream, for an empty datagram, and for an empty span.
   /// - Throws: `.timedOut`, `.wouldBlock`, and on datagram sockets `.connectionRefused` and `.messageTooLong`, where a
   ///   datagram was longer than the span: its beginning is there, its rest is gone. After these the socket goes on.
-  ///   `.connectionLost`, `.shutDown`, `.closed`, `.system`: it does not.
+  ///   `.connectionLost`, `.shutDown`, `.closed`: it does not. Of `.system` the error says it (`isSocketUsable`).
   public mutating func read(into span: inout MutableSpan<UInt8>) throws(ZeroCopyError) -> Int {
     try connection.checkOpen()
     do throws(ZeroCopyError) {

@@ -49,7 +49,7 @@ struct SeveralDatagramsTests {
     } else {
       // Each takes a page of the receiver's room: some kernels drop a few there.
       pair.server.setBlocking(false)
-      while error(of: { () throws(ZeroCopyError) in try pair.server.readOneByte() })?.code != .wouldBlock {}
+      while (try? pair.server.read(count: 10)) != nil {}
       pair.server.setBlocking(true)
     }
     try pair.client.flush(timeout: .seconds(10))

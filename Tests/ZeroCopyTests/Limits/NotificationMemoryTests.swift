@@ -35,11 +35,13 @@ extension LimitTests {
           ip link set lo up
           test ! -w /proc/sys/net/core/optmem_max || echo \(limit) > /proc/sys/net/core/optmem_max
           """)
-        if SystemLimits.current.optionMemory != Int64(limit) { return }
         var pair = try Connected()
         let memory = UnsafeRawBufferPointer(pinnedBytes(10_000))
-        try expectNotificationMemory(
-          error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: .zeroCopy) })
+        // Before 6.8 the limit is not a network's own.
+        if SystemLimits.current.optionMemory == Int64(limit) {
+          try expectNotificationMemory(
+            error { () throws(ZeroCopyError) in try pair.client.writeAll(memory, mode: .zeroCopy) })
+        }
         try pair.client.writeAll(memory, mode: .automatic)
         #expect(try pair.server.read(count: 10_000) == Array(memory))
       }

@@ -51,7 +51,7 @@ extension Connection {
         ? shortageError(.droppedDatagram, byteCount: 0) : .failure(errno, doing)
     }
     guard errno.endsStream(number, isTCP: facts.is_tcp) || errno == .socketNotConnected else {
-      return facts.is_tcp && errno.isOfTheNetwork ? .survived(errno, doing) : .failure(errno, doing)
+      return .failure(errno, doing, isTCP: facts.is_tcp)
     }
     // EPIPE is also what follows a reset that was told before, and a shutdown of our own.
     if errno == .brokenPipe || errno == .socketNotConnected {

@@ -98,12 +98,10 @@ extension Connection {
         // Kernel TLS was switched on since (rule 20).
         becomeUnavailable(.upperLayerProtocol)
         zeroCopy = unsafe try chooses(mode, byteCount: pieces.byteCount)
-      case .failed(.messageTooLong) where zeroCopy && mode == .automatic:
-        // A datagram of more pieces than fit its fragments, 17 as a rule, can still be copied.
-        zeroCopy = false
-        fallBack()
-      case .failed(.badAddress) where zeroCopy && mode == .automatic:
-        // Memory that can be read and not pinned: secret memory, a device's (rule 36).
+      case .failed(.messageTooLong) where zeroCopy && mode == .automatic,
+        .failed(.badAddress) where zeroCopy && mode == .automatic:
+        // What can still be copied: a datagram of more pieces than fit its fragments, 17 as a rule; memory that can be
+        // read and not pinned, secret memory or a device's (rule 36).
         zeroCopy = false
         fallBack()
       case .failed(let errno):

@@ -34,14 +34,6 @@ extension ZeroCopyError {
       isSocketUsable: true)
   }
 
-  /// What TCP was told of its way, and tries on with.
-  static func survived(_ errno: Errno, _ doing: String) -> ZeroCopyError {
-    ZeroCopyError(
-      .system, "the network reported an error while \(doing), and the connection goes on: try again",
-      errno: errno,
-      isSocketUsable: true)
-  }
-
   /// Of a datagram that is longer than the room for it the rest is gone.
   static func datagramCut(_ byteCount: Int, _ room: Int) -> ZeroCopyError {
     ZeroCopyError(
@@ -57,8 +49,13 @@ extension ZeroCopyError {
   }
 
   /// A failed system call that is neither a full socket, nor an exhausted limit, nor a stream's end.
-  static func failure(_ errno: Errno, _ doing: String) -> ZeroCopyError {
+  /// - Parameter isTCP: What the network says of the way TCP has survived, and goes on.
+  static func failure(_ errno: Errno, _ doing: String, isTCP: Bool = false) -> ZeroCopyError {
     switch errno {
+    case _ where isTCP && errno.isOfTheNetwork:
+      ZeroCopyError(
+        .system, "the network reported an error while \(doing), and the connection goes on: try again",
+        errno: errno, isSocketUsable: true)
     case .connectionRefused:
       ZeroCopyError(
         .connectionRefused, "nobody listens at the peer's port", errno: errno, isSocketUsable: true)

@@ -65,7 +65,7 @@ struct ReadSide: Sendable {
     guard !isDatagram else { return .failure(errno, "reading") }
     if errno.endsStream(number, isTCP: facts.is_tcp) { fate.record(errno) }
     if let loss = fate.loss { return .lost(loss, "reading") }
-    return facts.is_tcp && errno.isOfTheNetwork ? .survived(errno, "reading") : .failure(errno, "reading")
+    return .failure(errno, "reading", isTCP: facts.is_tcp)
   }
 }
 

@@ -70,9 +70,9 @@ extension Connection {
     let limits = SystemLimits.current
     let used = czc_option_memory(number)
     let byteCount = account.countsIDs ? unsafe min(byteCount, Pieces.packetSize) : byteCount
-    // Where the next block does not fit, it is this; the first one, too, where the limit is known.
+    // Where the next block does not fit, be it the first, it is this.
     let block = account.blockSize ?? SystemLimits.largestNotificationBlock
-    if used > 0 || (used == 0 && limits.optionMemory != nil), used + block > limits.assumedOptionMemory {
+    if used >= 0, used + block > limits.assumedOptionMemory {
       let limit = limits.optionMemory.map { "\($0) bytes" } ?? "not shown in this network namespace"
       return ZeroCopyError(
         .notificationMemoryLimit,
